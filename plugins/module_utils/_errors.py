@@ -1,0 +1,112 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The errors of the product: a class, what happened, what was left unchanged, what to do next (behaviour.md §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+
+class ErrorClass(str, Enum):
+    """The name of a refusal or failure; part of every failed result as ``error_class``."""
+
+    NOT_EQUIVALENT = "not_equivalent"
+    NO_UNUSED_VOLUME = "no_unused_volume"
+    SIZE_MISMATCH = "size_mismatch"
+    VOLUME_RESERVED = "volume_reserved"
+    VOLUME_IN_USE_BY_TAPE = "volume_in_use_by_tape"
+    SESSION_LIMIT = "session_limit"
+    UNSUPPORTED_COPY = "unsupported_copy"
+    NO_SUCH_VOLUME = "no_such_volume"
+    NO_SUCH_BACKUP = "no_such_backup"
+    NO_SUCH_GENERATION = "no_such_generation"
+    NOT_REGISTERED = "not_registered"
+    POLICY_VIOLATION = "policy_violation"
+    ARRAY_ERROR = "array_error"
+    ARRAY_UNREACHABLE = "array_unreachable"
+    NOT_AUTHORIZED = "not_authorized"
+    TAPE_UNAVAILABLE = "tape_unavailable"
+    NO_CARTRIDGE = "no_cartridge"
+    CARTRIDGE_FULL = "cartridge_full"
+    WRONG_POOL = "wrong_pool"
+    FOREIGN_CARTRIDGE = "foreign_cartridge"
+    SUSPECT_CARTRIDGE = "suspect_cartridge"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    BUSY = "busy"
+    COPY_FAILED = "copy_failed"
+    ROLE_CONFLICT = "role_conflict"
+    CONFIRMATION_REQUIRED = "confirmation_required"
+    TARGET_UNDEFINED = "target_undefined"
+    TLS_FAILED = "tls_failed"
+    PROTOCOL_MISMATCH = "protocol_mismatch"
+    CATALOG_UNAVAILABLE = "catalog_unavailable"
+    CATALOG_SCHEMA = "catalog_schema"
+    INVALID_OPTION = "invalid_option"
+
+
+NOTHING_CHANGED = "Nothing was changed."
+
+
+class BackupError(Exception):
+    """A refusal or failure with a class of its own.
+
+    :param error_class: its class, stable across releases.
+    :param message: one sentence that says what happened, without secrets.
+    :param next_step: one sentence that says what to do next.
+    :param unchanged: one sentence that says what was left as it was.
+    :param details: values for programs (volume names, sizes in bytes, return codes); plain JSON types only.
+    """
+
+    def __init__(
+        self,
+        error_class: ErrorClass,
+        message: str,
+        *,
+        next_step: str,
+        unchanged: str = NOTHING_CHANGED,
+        **details: Any,
+    ) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+        self.message = message
+        self.next_step = next_step
+        self.unchanged = unchanged
+        self.details = details
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the keys that a failed module's result bears."""
+        return {
+            "error_class": self.error_class.value,
+            "error": self.message,
+            "unchanged": self.unchanged,
+            "next_step": self.next_step,
+            "details": self.details,
+        }
+
+    def sentence(self) -> str:
+        """Return the whole error as one line for people."""
+        return f"{self.error_class.value}: {self.message} {self.unchanged} Next: {self.next_step}"
+
+
+def combined(errors: Sequence[BackupError], unchanged: str = NOTHING_CHANGED) -> BackupError:
+    """Make one error out of several: the first one's class; every one is listed in ``details['errors']``."""
+    first = errors[0]
+    if len(errors) == 1:
+        if unchanged == first.unchanged:
+            return first
+        return BackupError(
+            first.error_class, first.message, next_step=first.next_step, unchanged=unchanged, **first.details
+        )
+    details = dict(first.details)
+    details["errors"] = [error.as_result() for error in errors]
+    return BackupError(
+        first.error_class,
+        " ".join(error.message for error in errors),
+        next_step=" ".join(dict.fromkeys(error.next_step for error in errors)),
+        unchanged=unchanged,
+        **details,
+    )
