@@ -1,0 +1,144 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the engine asks of the catalog. Behind it stands SQLAlchemy over SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Optional, Protocol
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Allocation,
+    ArrayRecord,
+    Backup,
+    Cartridge,
+    JournalEntry,
+    Lease,
+    Policy,
+    Reader,
+    RegisteredVolume,
+    Role,
+    StepState,
+    TapeCopy,
+    TapePool,
+    UndefinedTarget,
+)
+
+
+class Conflict(Exception):
+    """A compare-and-set lost: somebody else was first. The transaction is rolled back; observe and plan again."""
+
+
+class Records(Protocol):
+    """Everything inside one transaction. Reads take optional filters; None means all. Lists are ordered, oldest first."""
+
+    # arrays and volumes
+    def array(self, serial: str) -> Optional[ArrayRecord]: ...
+    def put_array(self, record: ArrayRecord) -> None: ...
+    def volumes(
+        self, refs: Optional[Collection[VolumeRef]] = None, *, role: Optional[Role] = None
+    ) -> Sequence[RegisteredVolume]: ...
+    def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
+        """Return registered volumes by name, DeviceID (any case) or ``wwn-0x...``; what is not registered is left out.
+
+        A name that two arrays bear raises ``invalid_option`` and asks for ``SERIAL/NAME``, which is understood too.
+        """
+
+    def put_volumes(self, volumes: Collection[RegisteredVolume]) -> None: ...
+    def remove_volumes(self, refs: Collection[VolumeRef]) -> None: ...
+
+    # policies
+    def policies(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Policy]: ...
+    def put_policies(self, policies: Collection[Policy]) -> None: ...
+    def remove_policies(self, tvs: Collection[VolumeRef]) -> None: ...
+
+    # allocation of backup volumes
+    def allocations(
+        self, *, tvs: Optional[Collection[VolumeRef]] = None, bvs: Optional[Collection[VolumeRef]] = None
+    ) -> Sequence[Allocation]: ...
+    def allocate(self, allocations: Collection[Allocation]) -> None:
+        """Take unused BVs; :class:`Conflict` when one is taken already."""
+
+    def set_suspended(self, bvs: Collection[VolumeRef], at: Optional[datetime]) -> None: ...
+    def free(self, bvs: Collection[VolumeRef]) -> None:
+        """Make BVs unused again; :class:`Conflict` when one carries a generation or has a reader."""
+
+    # backups
+    def backups(
+        self, *, tvs: Optional[Collection[VolumeRef]] = None, ids: Optional[Collection[str]] = None
+    ) -> Sequence[Backup]:
+        """Return backups with their copies, oldest first by point in time, then id."""
+
+    def backups_by_key(self, key: str, tvs: Collection[VolumeRef]) -> Sequence[Backup]: ...
+    def add_backups(self, backups: Collection[Backup]) -> None:
+        """Add whole backups with their copies; :class:`Conflict` when (tv, key) or an id exists already."""
+
+    def set_disk_leaving(self, ids: Collection[str]) -> None: ...
+    def drop_disk(self, ids: Collection[str]) -> None:
+        """Strike disk copies; a backup without any copy left vanishes (behaviour.md §5). :class:`Conflict` while one is read."""
+
+    def put_tape_copy(self, backup_id: str, copy: TapeCopy) -> None: ...
+    def remove_tape_copies(self, backup_id: str, numbers: Collection[int]) -> None: ...
+    def claim_tape_copy(self, backup_id: str, number: int, owner: str, now: datetime, seconds: float) -> TapeCopy:
+        """Compare-and-set queued|failed -> writing for ``owner``; a writing one only when its lease (tape:ID:N) has run out.
+
+        :class:`Conflict` when another was first.
+        """
+
+    def set_hold(self, ids: Collection[str], hold: bool) -> None: ...
+
+    # readers of backup volumes
+    def readers(self, bvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Reader]: ...
+    def add_reader(self, reader: Reader) -> None: ...
+    def remove_reader(self, bv: VolumeRef, owner: str) -> None: ...
+
+    # leases
+    def take_leases(self, names: Collection[str], owner: str, now: datetime, seconds: float) -> Sequence[Lease]:
+        """Take all or none; BackupError ``busy`` names who holds one and since when. Expired ones are taken over."""
+
+    def renew_leases(self, leases: Collection[Lease], now: datetime, seconds: float) -> Sequence[Lease]: ...
+    def fence(self, leases: Collection[Lease]) -> None:
+        """Raise ``busy`` unless every lease is still held with its token: called in every transaction that writes."""
+
+    def drop_leases(self, leases: Collection[Lease]) -> None: ...
+    def leases(self) -> Sequence[Lease]: ...
+
+    # journal
+    def open_entries(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[JournalEntry]:
+        """Return steps that were intended and of which nothing more is known, in the order of their writing."""
+
+    def intend(self, entries: Collection[JournalEntry]) -> None: ...
+    def settle(self, ids: Collection[str], state: StepState, now: datetime) -> None: ...
+
+    # markers, pools, cartridges
+    def undefined_targets(self, volumes: Optional[Collection[VolumeRef]] = None) -> Sequence[UndefinedTarget]: ...
+    def mark_undefined(self, target: UndefinedTarget) -> None: ...
+    def clear_undefined(self, volume: VolumeRef) -> None: ...
+    def pools(self, names: Optional[Collection[str]] = None) -> Sequence[TapePool]: ...
+    def put_pool(self, pool: TapePool) -> None: ...
+    def remove_pool(self, name: str) -> None: ...
+    def cartridges(
+        self, *, pool: Optional[str] = None, barcodes: Optional[Collection[str]] = None
+    ) -> Sequence[Cartridge]: ...
+    def put_cartridge(self, cartridge: Cartridge) -> None: ...
+    def remove_cartridge(self, barcode: str) -> None: ...
+    def copies_on(self, barcode: str) -> Sequence[Backup]:
+        """Return the backups that have a part on this cartridge."""
+
+
+class Catalog(Protocol):
+    """The catalog: one URL, one schema version. ``catalog_unavailable`` and ``catalog_schema`` are its errors."""
+
+    def begin(self) -> AbstractContextManager[Records]:
+        """Open a transaction that may write: committed at the end of the block, rolled back by any exception."""
+
+    def read(self) -> AbstractContextManager[Records]:
+        """Open a transaction that only reads; works where the catalog may not be written."""
+
+    def close(self) -> None:
+        """Give back its connections."""

@@ -1,0 +1,285 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the catalog remembers, as values. All times are UTC and aware. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Volume, VolumeRef
+
+
+class Role(str, Enum):
+    """What a registered volume is for (behaviour.md §1)."""
+
+    TRANSACTION = "transaction"
+    BACKUP = "backup"
+
+
+class Method(str, Enum):
+    """How a backup is made (behaviour.md §3)."""
+
+    AUTO = "auto"
+    SYNCHRONIZED = "synchronized"
+    SNAPSHOT = "snapshot"
+    DIFFERENTIAL = "differential"
+    TAPE_ONLY = "tape_only"
+
+
+class Media(str, Enum):
+    """Where a policy's backups live (behaviour.md §3)."""
+
+    DISK = "disk"
+    TAPE = "tape"
+    BOTH = "both"
+
+    @property
+    def tape(self) -> bool:
+        """Tell whether a tape copy is wanted."""
+        return self is not Media.DISK
+
+
+class DiskState(str, Enum):
+    """The state of a disk copy. ``LEAVING``: struck from the generations, its drop waits for a reader (behaviour.md §5)."""
+
+    VALID = "valid"
+    LEAVING = "leaving"
+
+
+class TapeState(str, Enum):
+    """The state of a tape leg (behaviour.md §5)."""
+
+    NONE = "none"
+    QUEUED = "queued"
+    WRITING = "writing"
+    WRITTEN = "written"
+    FAILED = "failed"
+
+
+class ReaderPurpose(str, Enum):
+    """Who reads a backup volume."""
+
+    TAPE = "tape"
+    RESTORE = "restore"
+
+
+class StepState(str, Enum):
+    """The state of a journalled step (DESIGN.md: intent before act)."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    UNDONE = "undone"
+
+
+class PoolKind(str, Enum):
+    """The kind of a tape storage pool (behaviour.md §1)."""
+
+    PRIVATE = "private"
+    SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class ArrayRecord:
+    """An array that was seen. ``known`` keeps what the client need not ask again (service path, capabilities)."""
+
+    serial: str
+    model: str
+    seen_at: datetime
+    known: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RegisteredVolume:
+    """A registered volume. ``unknown``: nothing explains its content; never allocated (behaviour.md §4)."""
+
+    volume: Volume
+    role: Role
+    registered_at: datetime
+    unknown: bool = False
+
+    @property
+    def ref(self) -> VolumeRef:
+        """Return its identity."""
+        return self.volume.ref
+
+    @property
+    def name(self) -> str:
+        """Return its name on the array."""
+        return self.volume.name
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is declared for a transaction volume (behaviour.md §1, §3–§5). Days are whole days; 0 means not set."""
+
+    tv: VolumeRef
+    generations: int
+    method: Method = Method.SYNCHRONIZED
+    suspend: bool = False
+    media: Media = Media.BOTH
+    tape_pool: str = ""
+    tape_generations: int = 0
+    tape_days: int = 0
+    tape_copies: int = 1
+    interval_days: int = 0
+    sync_slot: str = ""
+    safe_rotation: bool = False
+    group: str = ""
+    pinned: tuple[VolumeRef, ...] = ()
+    mounted_on: str = ""
+    mount_point: str = ""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A backup volume that serves a TV: from the moment it is picked until it is unused again.
+
+    It exists while the BV is the target of a session, carries a generation, or is reserved: one row a BV, so that two processes can
+    never pick the same one. ``suspended_at`` orders resumable BVs (behaviour.md §2: the one suspended last).
+    """
+
+    bv: VolumeRef
+    tv: VolumeRef
+    copy_type: Optional[CopyType]
+    allocated_at: datetime
+    suspended_at: Optional[datetime] = None
+
+
+@dataclass(frozen=True)
+class DiskCopy:
+    """The disk copy of a backup."""
+
+    bv: VolumeRef
+    state: DiskState
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class TapePart:
+    """A piece of a tape copy on one cartridge. Offset and size in bytes of the image; ``data_file`` is the tape file number."""
+
+    sequence: int
+    barcode: str
+    data_file: int
+    offset: int
+    size: int
+    sha256: str
+    data_block: int = -1
+
+
+@dataclass(frozen=True)
+class TapeCopy:
+    """One tape copy of a backup and the state of its leg. Sizes in bytes."""
+
+    number: int
+    state: TapeState
+    pool: str
+    queued_at: datetime
+    started_at: Optional[datetime] = None
+    written_at: Optional[datetime] = None
+    bytes_done: int = 0
+    bytes_total: int = 0
+    sha256: str = ""
+    error: str = ""
+    verified_at: Optional[datetime] = None
+    verified_ok: Optional[bool] = None
+    owner: str = ""
+    parts: tuple[TapePart, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One immutable id and point in time for one TV; disk and tape copies are attributes (behaviour.md §1)."""
+
+    id: str
+    tv: VolumeRef
+    point_in_time: datetime
+    method: Method
+    copy_type: CopyType
+    suspend: bool
+    size: int
+    key: str = ""
+    group_id: str = ""
+    hold: bool = False
+    disk: Optional[DiskCopy] = None
+    tape: tuple[TapeCopy, ...] = ()
+
+    @property
+    def good_on_disk(self) -> bool:
+        """Tell whether its disk copy counts as a generation."""
+        return self.disk is not None and self.disk.state is DiskState.VALID
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody reads this BV: it is not resumed, dropped, overwritten or freed meanwhile (behaviour.md §5)."""
+
+    bv: VolumeRef
+    backup_id: str
+    purpose: ReaderPurpose
+    owner: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on something (a TV, a cartridge). ``token`` grows with every owner: a fence against sleepers."""
+
+    name: str
+    owner: str
+    token: int
+    acquired_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """A step that is about to happen, or what became of it. ``payload`` holds plain JSON types."""
+
+    id: str
+    operation_id: str
+    kind: str
+    tv: VolumeRef
+    payload: dict[str, Any]
+    state: StepState
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class UndefinedTarget:
+    """A volume that a cancelled or failed restore left undefined (behaviour.md §6)."""
+
+    volume: VolumeRef
+    backup_id: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class TapePool:
+    """A set of cartridges (behaviour.md §1)."""
+
+    name: str
+    kind: PoolKind
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Cartridge:
+    """A cartridge as the catalog knows it; what is on it is the tape's own truth. ``capacity`` in bytes, 0 when not known."""
+
+    barcode: str
+    uuid: str
+    pool: str
+    labelled_at: Optional[datetime] = None
+    capacity: int = 0
+    bytes_written: int = 0
+    files: int = 0
+    full: bool = False
+    suspect: str = ""
+    retired: bool = False
