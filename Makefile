@@ -2,7 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-.PHONY: env
+# The commands; the work is done in scripts/.
+# TARGETS="a b" make integration   runs only these targets; TESTS=tests/unit/x make units only these tests.
+
+CHECK = .venv/bin/python scripts/check.py
+
+.PHONY: help env lint types package sanity integration units coverage test build demo format clean
+
+help:
+	@echo 'make env | test | demo | build | clean'
+	@echo 'make lint | types | package | sanity | integration | units | coverage   (one step of test)'
 
 env:
 	@scripts/env.sh
+
+test: env
+	@$(CHECK)
+
+lint types package sanity integration units coverage: env
+	@$(CHECK) $@
+
+build: env
+	@.venv/bin/python scripts/stage.py
+
+demo: env
+	@scripts/demo.sh
+
+format: env
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+clean:
+	@rm -rf .venv .cache build .ansible tests/output .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps that run the product: integration targets, unit tests, and what of the plugins both have covered."""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+
+import targets
+from coverage_gate import judge
+from runner import BIN, BUILD, Step, environment, measured, report, run
+
+WORKERS = 2
+
+
+def integration() -> Step:
+    """Run every integration target (or those that TARGETS names), two at a time; each counts one."""
+    step = Step("integration")
+    found = targets.discover()
+    wanted = os.environ.get("TARGETS", "").split()
+    for name in wanted:
+        if name not in found:
+            step.failures.append(f"{name}: no such target")
+    env = measured(environment(), "integration")
+    with ThreadPoolExecutor(WORKERS) as pool:
+        names = [name for name in found if not wanted or name in wanted]
+        for name, done in zip(names, pool.map(lambda name: targets.run_target(name, env), names)):
+            report(f"target {name}", done, done.code == 0)
+            step.count(name, done.code == 0)
+    return step
+
+
+def count_units(junit: str, code: int) -> Step:
+    """Count pytest's tests from its JUnit file. A skipped test is a failure: nothing is skipped in silence."""
+    step = Step("units")
+    for case in ET.fromstring(junit).iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}"
+        skipped = case.find("skipped")
+        if skipped is not None:
+            step.failures.append(f"{name}: skipped, {skipped.get('message')}")
+        else:
+            step.count(name, case.find("failure") is None and case.find("error") is None)
+    if code != 0 and not step.failures:
+        step.failures.append(f"pytest ended with {code}")
+    return step
+
+
+def units() -> Step:
+    """Run pytest (all of tests/unit, or the paths that TESTS names) on two workers."""
+    junit = BUILD / "units.xml"
+    junit.unlink(missing_ok=True)
+    argv = [str(BIN / "pytest"), "-n", str(WORKERS), "-q", "--junit-xml", str(junit)]
+    argv += os.environ.get("TESTS", "").split()
+    done = run("units", argv, measured(environment(), "units"))
+    if junit.exists():
+        step = count_units(junit.read_text(encoding="utf-8"), done.code)
+    else:
+        step = Step("units", failures=[f"pytest ended with {done.code}"])
+    report(f"pytest: {step.passed} passed, {step.failed} not", done, not step.failures)
+    return step
+
+
+def coverage() -> Step:
+    """Combine what was measured, and hold lines and branches of plugins/ to the threshold, each."""
+    step = Step("coverage")
+    verdict, done = judge()
+    step.figures["coverage"] = verdict.figures
+    for name, ok in verdict.checks.items():
+        step.count(name, ok)
+    report(verdict.line, done, not step.failures)
+    return step
