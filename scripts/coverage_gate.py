@@ -43,6 +43,8 @@ def _measure() -> tuple[dict[str, object], str]:
     cov = Coverage(data_file=str(BUILD / ".coverage"), config_file=str(ROOT / "pyproject.toml"))
     cov.erase()
     cov.combine([str(COVERAGE)], keep=True)
+    if not cov.get_data().measured_files():
+        raise CoverageException("no test has run anything of plugins/")
     # A file that no test ever imported was not measured; it counts as not covered.
     cov.get_data().touch_files([str(path) for path in _sources()])
     cov.save()

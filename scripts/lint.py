@@ -92,7 +92,7 @@ def package() -> Step:
 
 
 def _put_get_pip() -> None:
-    """Put a stand-in for get-pip.py, which ansible-test fetches from a host that may be out of reach, into its cache."""
+    """Put a stand-in for get-pip.py into ansible-test's cache: the host that it comes from may be out of reach."""
     for source in BIN.parent.glob("lib/python3*/site-packages/ansible_test/_internal/python_requirements.py"):
         version = re.search(r"^ *pip='(.*)',", source.read_text(encoding="utf-8"), re.MULTILINE)
         if version:

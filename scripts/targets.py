@@ -97,6 +97,7 @@ def run_target(name: str, env: dict[str, str]) -> Finished:
     work = Path(tempfile.mkdtemp(prefix="et-"))
     for part in ("home", "output", "tmp"):
         (work / part).mkdir()
+    (work / "ansible.cfg").touch()
     env = {
         **env,
         MARK: mark,
@@ -104,7 +105,7 @@ def run_target(name: str, env: dict[str, str]) -> Finished:
         "TMPDIR": str(work / "tmp"),
         "OUTPUT_DIR": str(work / "output"),
         "INVENTORY_PATH": str(work / "inventory"),
-        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(TARGETS),
         "ANSIBLE_RETRY_FILES_ENABLED": "0",
         "ANSIBLE_FORCE_COLOR": "0",
