@@ -1,0 +1,114 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Every option that several modules share: its argument spec, its environment fallback and its value, once. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+
+#: The ports of the array's SMI-S agent (array.md, Connection).
+HTTP_PORT = 5988
+HTTPS_PORT = 5989
+
+DEFAULT_CATALOG_URL = "sqlite:////var/lib/eternus-backup/catalog.db"
+
+
+@dataclass(frozen=True)
+class ArrayOptions:
+    """How to reach an array. ``request_timeout`` in seconds, for one request."""
+
+    host: str
+    username: str
+    password: str = field(repr=False)
+    port: int = HTTPS_PORT
+    use_tls: bool = True
+    validate_certs: bool = True
+    ca_path: str = ""
+    request_timeout: float = 60.0
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the agent; it never holds the password."""
+        host = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
+        return f"{'https' if self.use_tls else 'http'}://{host}:{self.port}"
+
+
+def _env(name: str, **spec: Any) -> dict[str, Any]:
+    return {**spec, "fallback": (env_fallback, [name])}
+
+
+def array_args() -> dict[str, Any]:
+    """Return the argument spec of the connection to an array."""
+    return {
+        "host": _env("ETERNUS_HOST", type="str", required=True),
+        "port": _env("ETERNUS_PORT", type="int"),
+        "username": _env("ETERNUS_USERNAME", type="str", required=True),
+        "password": _env("ETERNUS_PASSWORD", type="str", required=True, no_log=True),
+        "use_tls": _env("ETERNUS_USE_TLS", type="bool", default=True),
+        "validate_certs": _env("ETERNUS_VALIDATE_CERTS", type="bool", default=True),
+        "ca_path": _env("ETERNUS_CA_PATH", type="path"),
+        "request_timeout": _env("ETERNUS_REQUEST_TIMEOUT", type="float", default=60.0),
+    }
+
+
+def array_options(params: Mapping[str, Any]) -> ArrayOptions:
+    """Return how to reach the array; ``invalid_option`` when a number makes no sense."""
+    use_tls = params["use_tls"]
+    port = params["port"] if params["port"] is not None else (HTTPS_PORT if use_tls else HTTP_PORT)
+    if not 0 < port < 65536:
+        raise invalid("port", port, "Give a port between 1 and 65535.")
+    if not params["request_timeout"] > 0:
+        raise invalid("request_timeout", params["request_timeout"], "Give a number of seconds above 0.")
+    return ArrayOptions(
+        host=params["host"],
+        username=params["username"],
+        password=params["password"],
+        port=port,
+        use_tls=use_tls,
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"] or "",
+        request_timeout=params["request_timeout"],
+    )
+
+
+def catalog_args() -> dict[str, Any]:
+    """Return the argument spec of the catalog. The URL may hold a password, hence it is never shown."""
+    return {"catalog_url": _env("ETERNUS_CATALOG", type="str", default=DEFAULT_CATALOG_URL, no_log=True)}
+
+
+def catalog_url(params: Mapping[str, Any]) -> str:
+    """Return the catalog's URL."""
+    return str(params["catalog_url"])
+
+
+def wait_args(*, poll_interval: float = 5.0, wait_timeout: float = 600.0) -> dict[str, Any]:
+    """Return the argument spec of waiting; both in seconds, a ``wait_timeout`` of 0 looks once."""
+    return {
+        "poll_interval": {"type": "float", "default": poll_interval},
+        "wait_timeout": {"type": "float", "default": wait_timeout},
+    }
+
+
+def wait_options(params: Mapping[str, Any]) -> Wait:
+    """Return how to wait; ``invalid_option`` when a number makes no sense."""
+    if not params["poll_interval"] > 0:
+        raise invalid("poll_interval", params["poll_interval"], "Give a number of seconds above 0.")
+    if params["wait_timeout"] < 0:
+        raise invalid("wait_timeout", params["wait_timeout"], "Give a number of seconds, 0 for one look and no wait.")
+    return Wait(interval=params["poll_interval"], timeout=params["wait_timeout"])
+
+
+def invalid(option: str, value: Any, next_step: str) -> BackupError:
+    """Return the error for an option that makes no sense; never called with a secret."""
+    return BackupError(
+        ErrorClass.INVALID_OPTION, f"{option} does not make sense: {value!r}.", next_step=next_step, option=option
+    )
