@@ -42,7 +42,7 @@ def _measure() -> tuple[dict[str, object], str]:
     """Write build/coverage.json and return its content, with the report for people."""
     cov = Coverage(data_file=str(BUILD / ".coverage"), config_file=str(ROOT / "pyproject.toml"))
     cov.erase()
-    cov.combine([str(COVERAGE)], keep=True)
+    cov.combine([str(path) for path in sorted(COVERAGE.glob("*.*"))], keep=True)
     if not cov.get_data().measured_files():
         raise CoverageException("no test has run anything of plugins/")
     # A file that no test ever imported was not measured; it counts as not covered.

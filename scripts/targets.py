@@ -67,12 +67,16 @@ def _left(mark: str) -> dict[int, str]:
 
 
 def _clean(mark: str) -> dict[int, str]:
-    """Give processes a moment to end, then kill what is left and return it."""
+    """Give processes a moment to end, then kill what is left and return it.
+
+    A process has no environment while it is between fork and exec, so one look that sees nothing proves nothing.
+    """
     deadline = time.monotonic() + GRACE
-    left = _left(mark)
-    while left and time.monotonic() < deadline:
+    looks = [True, _left(mark)]
+    while any(looks) and time.monotonic() < deadline:
         time.sleep(0.1)
-        left = _left(mark)
+        looks = [looks[-1], _left(mark)]
+    left = _left(mark)
     for pid in left:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
