@@ -1,0 +1,212 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A library in a directory: one directory a cartridge, one plain file a tape file (tape.md, Two backends).
+
+``library.json`` gives the number of drives, ``BARCODE/cartridge.json`` capacity, early warning, block size and the
+number of filemarks; ``BARCODE/00000`` and on are the tape files. A drive is locked by flock on ``driveN``: a dead
+process frees it.
+"""
+
+# ruff: noqa: PTH103, PTH118, PTH123, PTH208
+# Descriptors, not paths: nobody can swap a link under us.
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
+    DriveStatus,
+    Inventory,
+    Slot,
+    suspect,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual_drive import (
+    BLOCK_SIZE,
+    FILE,
+    CartridgeState,
+    VirtualDrive,
+    read_json,
+    write_json,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock
+
+_BARCODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def check_barcode(barcode: str) -> str:
+    """Return it; ``invalid_option`` unless it is 1 to 32 letters, digits, ``_`` or ``-`` (no part of a path)."""
+    if not _BARCODE.match(barcode):
+        raise BackupError(
+            ErrorClass.INVALID_OPTION,
+            f"{barcode[:64]!r} is not a barcode.",
+            next_step="Use 1 to 32 letters, digits, '_' or '-'.",
+        )
+    return barcode
+
+
+def _unavailable(path: str, why: str) -> BackupError:
+    return BackupError(
+        ErrorClass.TAPE_UNAVAILABLE,
+        f"The tape library {path} cannot be used: {why}.",
+        next_step="Check the option 'library' (ETERNUS_TAPE_LIBRARY) and the rights on that directory.",
+        library=path,
+    )
+
+
+class VirtualLibrary:
+    """A library in a directory. Errors are ``tape_unavailable``, ``no_cartridge``, ``busy``, ``suspect_cartridge``."""
+
+    def __init__(self, path: str, clock: Optional[Clock] = None) -> None:
+        self.path = path
+        self._clock = clock or SystemClock()
+
+    @contextmanager
+    def _entered(self) -> Iterator[tuple[int, int]]:
+        """Give the directory's descriptor and the number of drives; one process at a time looks or loads."""
+        try:
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unavailable(self.path, os.strerror(error.errno or 0)) from error
+        try:
+            try:
+                drives = int(read_json(directory, "library.json")["drives"])
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+                raise _unavailable(self.path, "its library.json is missing or damaged") from error
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield directory, drives
+        finally:
+            os.close(directory)
+
+    def _state(self, directory: int, barcode: str) -> CartridgeState:
+        value = read_json(directory, "cartridge.json")
+        numbers = {key: int(value[key]) for key in ("capacity", "early_warning", "block_size", "files")}
+        if value.get("barcode") != barcode:
+            raise ValueError("another barcode")
+        return CartridgeState(barcode, **numbers)
+
+    def _drives(self, directory: int, count: int) -> list[DriveStatus]:
+        """Read who uses which drive; only under the directory's lock, which keeps this from disturbing a load."""
+        found = []
+        for number in range(count):
+            name = f"drive{number}"
+            status = DriveStatus(name)
+            with (
+                suppress(FileNotFoundError),
+                open(os.open(name, os.O_RDONLY | FILE, dir_fd=directory)) as file,
+            ):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    with suppress(ValueError, TypeError):
+                        status = DriveStatus(name, **json.loads(file.read(4096)))
+                    status = status if status.owner else replace(status, owner="another process")
+            found.append(status)
+        return found
+
+    def inventory(self) -> Inventory:
+        """Return cartridges by barcode, and drives."""
+        with self._entered() as (directory, count):
+            drives = self._drives(directory, count)
+            slots = []
+            for name in sorted(os.listdir(directory)):
+                mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+                if not stat.S_ISDIR(mode) or not _BARCODE.match(name):
+                    continue
+                capacity = written = 0
+                cartridge = os.open(name, _DIRECTORY, dir_fd=directory)
+                try:
+                    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+                        state = self._state(cartridge, name)
+                        capacity = state.capacity
+                        for number in range(state.files):
+                            written += os.stat(f"{number:05d}", dir_fd=cartridge, follow_symlinks=False).st_size
+                finally:
+                    os.close(cartridge)
+                drive = next((status.name for status in drives if status.barcode == name), "")
+                slots.append(Slot(name, drive, capacity, written))
+            return Inventory(tuple(slots), tuple(drives))
+
+    @contextmanager
+    def load(self, barcode: str, owner: str) -> Iterator[VirtualDrive]:
+        """Load a cartridge into a free drive."""
+        check_barcode(barcode)
+        lock = -1
+        with self._entered() as (directory, count):
+            drives = self._drives(directory, count)
+            holder = next((status for status in drives if status.barcode == barcode), None)
+            free = next((status for status in drives if not status.owner), None)
+            if holder is not None or free is None:
+                holder = holder or drives[0]
+                raise BackupError(
+                    ErrorClass.BUSY,
+                    f"Cartridge {holder.barcode or '?'} is in use in {holder.name} by {holder.owner} "
+                    f"since {holder.since or '?'}"
+                    + ("." if holder.barcode == barcode else ", and no other drive is free."),
+                    next_step="Wait until it is done, or end that process.",
+                    owner=holder.owner,
+                    since=holder.since,
+                )
+            try:
+                cartridge = os.open(barcode, _DIRECTORY, dir_fd=directory)
+            except OSError as error:
+                raise BackupError(
+                    ErrorClass.NO_CARTRIDGE,
+                    f"Cartridge {barcode} is not in the library {self.path}.",
+                    next_step="Put it into the library, or name another one.",
+                    barcode=barcode,
+                ) from error
+            try:
+                state = self._state(cartridge, barcode)
+                lock = os.open(free.name, os.O_RDWR | os.O_CREAT | FILE, 0o600, dir_fd=directory)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                since = self._clock.now().isoformat(timespec="seconds")
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, json.dumps({"barcode": barcode, "owner": owner, "since": since}).encode(), 0)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                os.close(cartridge)
+                raise suspect(barcode, "its cartridge.json is damaged") from error
+            except OSError as error:
+                os.close(cartridge)
+                raise _unavailable(self.path, os.strerror(error.errno or 0)) from error
+        try:
+            drive = VirtualDrive(cartridge, state)
+            try:
+                yield drive
+            finally:
+                drive.close()
+        finally:
+            os.close(lock)
+
+    def create(self, barcodes: dict[str, int], drives: int = 2) -> None:
+        """Make the library where there is none, and put blank cartridges (bytes) into it; what is there stays."""
+        try:
+            os.makedirs(self.path, 0o700, exist_ok=True)
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                if not os.path.lexists(os.path.join(self.path, "library.json")):
+                    write_json(directory, "library.json", {"version": 1, "drives": drives})
+                for barcode, capacity in barcodes.items():
+                    with suppress(FileExistsError):
+                        os.mkdir(check_barcode(barcode), 0o700, dir_fd=directory)
+                    cartridge = os.open(barcode, _DIRECTORY, dir_fd=directory)
+                    try:
+                        if "cartridge.json" not in os.listdir(cartridge):
+                            warning = min(64 << 20, max(capacity // 50, 4 * BLOCK_SIZE), capacity // 2)
+                            write_json(cartridge, "cartridge.json", asdict(CartridgeState(barcode, capacity, warning)))
+                    finally:
+                        os.close(cartridge)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise _unavailable(self.path, os.strerror(error.errno or 0)) from error

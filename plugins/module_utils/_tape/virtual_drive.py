@@ -1,0 +1,224 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A drive with a cartridge that is a directory: it behaves as the st driver does (tape.md)."""
+
+# ruff: noqa: PTH123, PTH208
+# Descriptors, not paths: nobody can swap a link under us.
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
+    Block,
+    EndOfData,
+    MediumError,
+    Position,
+    WriteOutcome,
+)
+
+BLOCK_SIZE = 512 * 1024
+FILE = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def read_json(directory: int, name: str) -> dict[str, Any]:
+    with open(os.open(name, os.O_RDONLY | FILE, dir_fd=directory), encoding="utf-8") as file:
+        value = json.loads(file.read(1 << 20))
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} holds no object")
+    return value
+
+
+def write_json(directory: int, name: str, value: dict[str, Any], *, flush: bool = True) -> None:
+    """Replace a small file in one step; nobody ever sees half of it."""
+    descriptor = os.open(f".{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FILE, 0o600, dir_fd=directory)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.flush()
+        if flush:
+            os.fsync(file.fileno())
+    os.rename(f".{name}", name, src_dir_fd=directory, dst_dir_fd=directory)
+    if flush:
+        os.fsync(directory)
+
+
+@dataclass(frozen=True)
+class CartridgeState:
+    """A virtual cartridge. Bytes; ``files`` counts filemarks. A file's last block may be short."""
+
+    barcode: str
+    capacity: int
+    early_warning: int
+    block_size: int = BLOCK_SIZE
+    files: int = 0
+
+
+class VirtualDrive:
+    """A drive with a virtual cartridge. Not for two threads at once."""
+
+    def __init__(self, directory: int, state: CartridgeState) -> None:
+        self._directory = directory
+        self._state = state
+        self._file = 0
+        self._block = 0
+        self._open: Optional[tuple[int, int]] = None  # tape file number and descriptor
+        self._warned = False
+        self._dirty = False  # written behind the last filemark
+        self._before = 0  # bytes in the files before the current one; valid while writing
+
+    @property
+    def barcode(self) -> str:
+        """Return the barcode, as the library reads it."""
+        return self._state.barcode
+
+    @property
+    def capacity(self) -> int:
+        """Return the capacity in bytes."""
+        return self._state.capacity
+
+    def _size(self, number: int) -> int:
+        with suppress(FileNotFoundError):
+            return os.stat(f"{number:05d}", dir_fd=self._directory, follow_symlinks=False).st_size
+        return 0
+
+    def _blocks(self, number: int) -> int:
+        return -(-self._size(number) // self._state.block_size)
+
+    def _descriptor(self, *, create: bool = False) -> int:
+        if self._open is None or self._open[0] != self._file:
+            self._release()
+            flags = os.O_RDWR | FILE | (os.O_CREAT if create else 0)
+            try:
+                self._open = (self._file, os.open(f"{self._file:05d}", flags, 0o600, dir_fd=self._directory))
+            except OSError as error:
+                raise MediumError(f"tape file {self._file}: {os.strerror(error.errno or 0)}") from error
+        return self._open[1]
+
+    def _release(self) -> None:
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+    def _save(self, files: int, *, flush: bool) -> None:
+        self._state = replace(self._state, files=files)
+        write_json(self._directory, "cartridge.json", asdict(self._state), flush=flush)
+
+    def _truncate(self) -> int:
+        """Forget what is recorded behind the head, as a drive does at the first write; return the descriptor."""
+        if not self._dirty:
+            if self._state.files != self._file:
+                self._save(self._file, flush=False)
+            os.ftruncate(self._descriptor(create=True), self._block * self._state.block_size)
+            numbers = (int(name) for name in os.listdir(self._directory) if re.match(r"\d{5,}\Z", name))
+            for number in sorted(numbers, reverse=True):
+                if number > self._file:
+                    os.unlink(f"{number:05d}", dir_fd=self._directory)
+            self._before = sum(self._size(number) for number in range(self._file))
+            self._dirty = True
+        return self._descriptor(create=True)
+
+    def write_block(self, data: Block) -> WriteOutcome:
+        """Write one block; all blocks of a file are ``block_size`` long but the last."""
+        size = self._state.block_size
+        descriptor = self._truncate()
+        offset = self._block * size
+        if not 0 < len(data) <= size or os.fstat(descriptor).st_size != offset:
+            raise ValueError("blocks of a file are of one size, only the last may be short")
+        used = self._before + offset + len(data)
+        if used > self._state.capacity - self._state.early_warning and not self._warned:
+            self._warned = True
+            return WriteOutcome.EARLY_WARNING
+        if used > self._state.capacity:
+            return WriteOutcome.END_OF_MEDIUM
+        done = 0
+        try:
+            while done < len(data):
+                done += os.pwrite(descriptor, data[done:], offset + done)
+        except OSError as error:
+            raise MediumError(f"tape file {self._file}: {os.strerror(error.errno or 0)}") from error
+        self._block += 1
+        return WriteOutcome.WRITTEN
+
+    def write_filemark(self, *, synchronous: bool) -> WriteOutcome:
+        """End the current file; a synchronous mark flushes everything before it."""
+        descriptor = self._truncate()
+        if synchronous:
+            for number in range(max(0, self._file - 2), self._file):  # the files whose marks were immediate
+                other = os.open(f"{number:05d}", os.O_RDONLY | FILE, dir_fd=self._directory)
+                os.fsync(other)
+                os.close(other)
+            os.fsync(descriptor)
+        self._before += os.fstat(descriptor).st_size
+        self._file += 1
+        self._block = 0
+        self._save(self._file, flush=synchronous)
+        self._release()
+        return WriteOutcome.WRITTEN
+
+    def read_block(self, into: memoryview) -> int:
+        """Read one block; 0 at a filemark."""
+        size = self._state.block_size
+        self._close_file()
+        left = self._size(self._file) - self._block * size
+        if left <= 0:
+            if self._file >= self._state.files:
+                raise EndOfData
+            self._file, self._block = self._file + 1, 0
+            return 0
+        length = min(size, left)
+        if length > len(into):
+            raise MediumError(f"a block of {length} bytes does not fit into {len(into)} (ENOMEM)")
+        try:
+            read = os.preadv(self._descriptor(), [into[:length]], self._block * size)
+        except OSError as error:
+            raise MediumError(f"tape file {self._file}: {os.strerror(error.errno or 0)}") from error
+        self._block += 1
+        return read
+
+    def _close_file(self) -> None:
+        """End a file that was written without a mark, as the driver does when the device is closed or moved."""
+        if self._dirty and self._file == self._state.files and self._size(self._file):
+            self.write_filemark(synchronous=True)
+        self._dirty = False
+
+    def position_file(self, number: int) -> None:
+        """Go to the first block of a file."""
+        self._close_file()
+        if number > self._state.files:
+            raise EndOfData
+        self._file, self._block = number, 0
+
+    def end_of_data(self) -> Position:
+        """Go behind the last record."""
+        self._close_file()
+        self._file, self._block = self._state.files, self._blocks(self._state.files)
+        return self.position()
+
+    def position(self) -> Position:
+        """Tell where the drive stands."""
+        return Position(self._file, sum(self._blocks(number) + 1 for number in range(self._file)) + self._block)
+
+    def seek_block(self, block: int) -> None:
+        """Go to a logical block."""
+        self._close_file()
+        for number in range(self._state.files + 1):
+            blocks = self._blocks(number)
+            if block <= blocks:
+                self._file, self._block = number, block
+                return
+            block -= blocks + 1
+        raise EndOfData
+
+    def close(self) -> None:
+        """Give the cartridge back."""
+        try:
+            self._close_file()
+        finally:
+            self._release()
+            os.close(self._directory)
