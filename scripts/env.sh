@@ -40,5 +40,7 @@ make_venv
 stamp=.venv/.stamp-$wanted
 sum=$(cat requirements.txt "$wanted" | sha256sum)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && exit 0
-.venv/bin/uv pip install --quiet --compile-bytecode --system-certs --python .venv/bin/python -r "$wanted"
+# pip knows mirrors that are configured for pip alone.
+.venv/bin/uv pip install --quiet --compile-bytecode --system-certs --python .venv/bin/python -r "$wanted" ||
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$wanted"
 printf '%s\n' "$sum" > "$stamp"

@@ -39,7 +39,7 @@ def _shell_scripts() -> list[str]:
 def lint() -> Step:
     """Run every linter; each counts one."""
     commands = {
-        "ruff check": ["ruff", "check", "."],
+        "ruff check": ["ruff", "check", "--output-format", "concise", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "yamllint": ["yamllint", "--strict", "."],
         "shellcheck": ["shellcheck", *_shell_scripts()],
