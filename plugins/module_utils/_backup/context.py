@@ -6,27 +6,18 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.interface import Array
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import default_owner
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock
 
 #: Seconds that a lease lives without being renewed; a dead owner loses it then (DESIGN.md, Catalog).
 LEASE_SECONDS = 120.0
-
-
-def default_owner() -> str:
-    """Return who we are, for ``busy`` messages: host, process, a nonce, and Tower's job where there is one."""
-    job = os.environ.get("TOWER_JOB_ID") or os.environ.get("JOB_ID") or os.environ.get("AWX_JOB_ID")
-    mine = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-    return f"{mine}:job-{job}" if job else mine
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Steps as journal entries and back: intent before act (DESIGN.md). Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Union
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    ReleaseCopy,
+    RestoreCopy,
+    ResumeCopy,
+    SplitCopy,
+    StartCopy,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Backup,
+    DiskCopy,
+    DiskState,
+    JournalEntry,
+    Method,
+    StepState,
+    TapeCopy,
+    TapeState,
+)
+
+#: The steps that touch the array; all others are one catalog transaction each and need no journal.
+ArrayStep = Union[StartCopy, ResumeCopy, SplitCopy, ReleaseCopy, RestoreCopy]
+
+
+def entry_of(step: ArrayStep, operation_id: str, now: datetime) -> JournalEntry:
+    """Return the entry that says what is about to happen."""
+    payload: dict[str, Any] = {"bv": _ref(step.bv), "copy_type": step.copy_type.value}
+    if isinstance(step, SplitCopy):
+        payload["backup"] = _backup(step.backup)
+    elif isinstance(step, ReleaseCopy):
+        payload["free"] = step.free
+    elif isinstance(step, RestoreCopy):
+        payload.update(target=_ref(step.target), backup_id=step.backup_id)
+    kind = type(step).__name__
+    return JournalEntry(new_id(now), operation_id, kind, step.tv, payload, StepState.INTENDED, now)
+
+
+def step_of(entry: JournalEntry) -> ArrayStep:
+    """Return the step that an entry stands for."""
+    payload = entry.payload
+    bv, copy_type = _volume(payload["bv"]), CopyType(payload["copy_type"])
+    if entry.kind == "StartCopy":
+        return StartCopy(entry.tv, bv, copy_type)
+    if entry.kind == "ResumeCopy":
+        return ResumeCopy(entry.tv, bv, copy_type)
+    if entry.kind == "SplitCopy":
+        return SplitCopy(entry.tv, bv, copy_type, _planned(entry.tv, bv, payload["backup"]))
+    if entry.kind == "ReleaseCopy":
+        return ReleaseCopy(entry.tv, bv, copy_type, payload["free"])
+    if entry.kind == "RestoreCopy":
+        return RestoreCopy(entry.tv, bv, _volume(payload["target"]), copy_type, payload["backup_id"])
+    raise ValueError(f"journal entry {entry.id} is of an unknown kind {entry.kind}")
+
+
+def _ref(ref: VolumeRef) -> list[str]:
+    return [ref.array, ref.device_id]
+
+
+def _volume(value: list[str]) -> VolumeRef:
+    return VolumeRef(value[0], value[1])
+
+
+def _backup(backup: Backup) -> dict[str, Any]:
+    return {
+        "id": backup.id,
+        "key": backup.key,
+        "group_id": backup.group_id,
+        "method": backup.method.value,
+        "copy_type": backup.copy_type.value,
+        "suspend": backup.suspend,
+        "size": backup.size,
+        "at": backup.point_in_time.isoformat(),
+        "tape": [[copy.number, copy.pool] for copy in backup.tape],
+    }
+
+
+def _planned(tv: VolumeRef, bv: VolumeRef, value: dict[str, Any]) -> Backup:
+    at = datetime.fromisoformat(value["at"])
+    return Backup(
+        id=value["id"],
+        tv=tv,
+        point_in_time=at,
+        method=Method(value["method"]),
+        copy_type=CopyType(value["copy_type"]),
+        suspend=value["suspend"],
+        size=value["size"],
+        key=value["key"],
+        group_id=value["group_id"],
+        disk=DiskCopy(bv, DiskState.VALID, at),
+        tape=tuple(TapeCopy(number, TapeState.QUEUED, pool, at) for number, pool in value["tape"]),
+    )

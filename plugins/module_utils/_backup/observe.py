@@ -1,0 +1,111 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Look at the world: one transaction of the catalog, one session list an array, however many volumes are asked for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Optional, TypeVar
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Capabilities, Session, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
+    refuse_not_registered,
+    refuse_wrong_role,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, combined
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+def resolve(records: Records, names: Sequence[str]) -> tuple[VolumeRef, ...]:
+    """Return the registered volumes of these names, each once; ``not_registered`` names every one that is missing."""
+    found = records.find_volumes(names)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise refuse_not_registered(missing)
+    return tuple(dict.fromkeys(found[name].ref for name in names))
+
+
+def transaction_volumes(records: Records, names: Sequence[str]) -> tuple[VolumeRef, ...]:
+    """Return the TVs of these names, or every TV with a policy when no name is given; ``role_conflict`` for others."""
+    if not names:
+        return tuple(policy.tv for policy in records.policies())
+    refs = resolve(records, names)
+    registered = {volume.ref: volume for volume in records.volumes(refs)}
+    world = World(now=next(iter(registered.values())).registered_at, volumes=registered)
+    wrong = [
+        refuse_wrong_role(world, ref, "transaction") for ref in refs if registered[ref].role is not Role.TRANSACTION
+    ]
+    if wrong:
+        raise combined(wrong)
+    return refs
+
+
+def observe(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> World:
+    """Look at the arrays of these TVs and at what the catalog holds of them.
+
+    :param tvs: whose history is wanted; None: everybody's.
+    """
+    sessions = session_list(ctx, tvs)
+    capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
+    with ctx.catalog.read() as records:
+        return read_world(ctx, records, sessions, capabilities, tvs)
+
+
+def session_list(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Session]:
+    """Read the sessions of every array of this run, by one enumeration each; one seen from both ends counts once."""
+    for tv in tvs or ():
+        ctx.array_of(tv)
+    found = {session.key: session for array in ctx.arrays.values() for session in array.sessions()}
+    return tuple(found.values())
+
+
+def read_world(
+    ctx: Context,
+    records: Records,
+    sessions: Iterable[Session],
+    capabilities: Mapping[str, Capabilities],
+    tvs: Optional[Collection[VolumeRef]] = None,
+) -> World:
+    """Join one catalog transaction with sessions that were read before."""
+    return World(
+        now=ctx.clock.now(),
+        volumes={volume.ref: volume for volume in records.volumes()},
+        policies={policy.tv: policy for policy in records.policies()},
+        allocations={row.bv: row for row in records.allocations()},
+        backups=_grouped((backup.tv, backup) for backup in records.backups(tvs=tvs)),
+        readers=_grouped((reader.bv, reader) for reader in records.readers()),
+        sessions={session.key: session for session in sessions},
+        capabilities=capabilities,
+        undefined={marker.volume: marker for marker in records.undefined_targets()},
+    )
+
+
+def refresh(
+    ctx: Context, world: World, sessions: Optional[Iterable[Session]], tvs: Optional[Collection[VolumeRef]]
+) -> World:
+    """Read the catalog again, and take sessions that were read meanwhile; the array is not asked."""
+    seen = world.sessions.values() if sessions is None else sessions
+    with ctx.catalog.read() as records:
+        return read_world(ctx, records, seen, world.capabilities, tvs)
+
+
+def _grouped(items: Iterable[tuple[K, T]]) -> dict[K, tuple[T, ...]]:
+    groups: dict[K, list[T]] = defaultdict(list)
+    for key, value in items:
+        groups[key].append(value)
+    return {key: tuple(values) for key, values in groups.items()}
+
+
+def raise_refusals(refusals: Sequence[BackupError]) -> None:
+    """Refuse the whole request when any volume is refused: a refusal changes nothing (behaviour.md §4)."""
+    if refusals:
+        raise combined(refusals)

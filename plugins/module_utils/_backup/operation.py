@@ -1,0 +1,94 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""One changing operation: leases on its TVs, a fence in every transaction, an id for its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
+from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, entry_of
+from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, Lease
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+
+#: How often a plan is made anew when another process took a backup volume first.
+ATTEMPTS = 8
+
+
+@dataclass
+class Operation:
+    """The right to change the named TVs, for as long as the leases hold."""
+
+    ctx: Context
+    id: str
+    leases: Sequence[Lease] = ()
+    _renewed: float = field(default=0.0)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Records]:
+        """Open a catalog transaction that a lost lease forbids: an owner that slept too long changes nothing."""
+        with self.ctx.catalog.begin() as records:
+            records.fence(self.leases)
+            yield records
+
+    def before_act(self) -> None:
+        """Renew the leases, or fail, right before the array is changed."""
+        clock = self.ctx.clock
+        if clock.monotonic() - self._renewed < self.ctx.lease_seconds / 8:
+            return
+        with self.ctx.catalog.begin() as records:
+            self.leases = records.renew_leases(self.leases, clock.now(), self.ctx.lease_seconds)
+        self._renewed = clock.monotonic()
+
+    def intend(self, records: Records, steps: Sequence[ArrayStep]) -> list[JournalEntry]:
+        """Journal what is about to happen, in the caller's transaction."""
+        entries = [entry_of(step, self.id, self.ctx.clock.now()) for step in steps]
+        records.intend(entries)
+        return entries
+
+
+def lease_name(volume: VolumeRef) -> str:
+    """Return the name of the lease on a volume."""
+    return f"volume:{volume}"
+
+
+@contextmanager
+def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operation]:
+    """Hold the leases of these volumes; ``busy`` names who holds one and since when (behaviour.md §4)."""
+    names = sorted(lease_name(volume) for volume in volumes)
+    now = ctx.clock.now()
+    with ctx.catalog.begin() as records:
+        dead = [lease for lease in records.leases() if lease.name in names and is_dead(lease.owner)]
+        records.drop_leases(dead)
+        leases = records.take_leases(names, ctx.owner, now, ctx.lease_seconds)
+    work = Operation(ctx, new_id(now), leases, ctx.clock.monotonic())
+    try:
+        yield work
+    finally:
+        _give_back(work)
+
+
+def _give_back(work: Operation) -> None:
+    """Drop the leases; where that fails they run out by themselves, and the error that matters is the one under way."""
+    try:
+        with work.ctx.catalog.begin() as records:
+            records.drop_leases(work.leases)
+    except (BackupError, Conflict):
+        return
+
+
+def lost_race() -> BackupError:
+    """Other processes took what was planned, again and again."""
+    return BackupError(
+        ErrorClass.BUSY,
+        f"Other operations changed the same volumes {ATTEMPTS} times while this one was planned.",
+        next_step="Run it again.",
+    )

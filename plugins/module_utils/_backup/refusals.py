@@ -1,0 +1,169 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The refusals of behaviour.md §4 that the engine decides, each in one sentence and with a next step. Pure."""
+
+from __future__ import annotations
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+
+
+def refuse_not_registered(names: list[str]) -> BackupError:
+    """Volumes that nobody registered."""
+    return BackupError(
+        ErrorClass.NOT_REGISTERED,
+        f"Not registered: {', '.join(names)}.",
+        next_step="Register the volumes with eternus_volume, or correct the names.",
+        volumes=names,
+    )
+
+
+def refuse_no_policy(world: World, tv: VolumeRef) -> BackupError:
+    """A TV for which nothing is declared."""
+    return BackupError(
+        ErrorClass.POLICY_VIOLATION,
+        f"No policy is declared for {world.name(tv)}.",
+        next_step="Declare one with eternus_policy.",
+        volume=world.name(tv),
+    )
+
+
+def refuse_wrong_role(world: World, ref: VolumeRef, wanted: str) -> BackupError:
+    """A volume that is registered for something else."""
+    role = world.volumes[ref].role.value
+    return BackupError(
+        ErrorClass.ROLE_CONFLICT,
+        f"Volume {world.name(ref)} is registered as a {role} volume, not as a {wanted} volume.",
+        next_step="Name another volume, or change its role with eternus_volume while nothing uses it.",
+        volume=world.name(ref),
+        role=role,
+    )
+
+
+def refuse_undefined(world: World, tv: VolumeRef) -> BackupError:
+    """A volume whose content a broken restore left undefined (behaviour.md §6)."""
+    marker = world.undefined[tv]
+    return BackupError(
+        ErrorClass.TARGET_UNDEFINED,
+        f"The content of {world.name(tv)} is undefined since {marker.since.isoformat()}: {marker.reason}.",
+        next_step="Restore it successfully first; a backup of it would push a good generation out.",
+        volume=world.name(tv),
+        since=marker.since.isoformat(),
+    )
+
+
+def refuse_broken(world: World, session: Session) -> BackupError:
+    """A session that the array reports as failed."""
+    return BackupError(
+        ErrorClass.COPY_FAILED,
+        f"The {session.copy_type.value} session of {world.name(session.source)} onto {world.name(session.target)} "
+        f"is {session.state.value} on the array.",
+        next_step="Find the cause on the array, cancel the session (eternus_sync, state: cancelled), and start again.",
+        volume=world.name(session.source),
+        backup_volume=world.name(session.target),
+    )
+
+
+def refuse_being_restored(world: World, session: Session) -> BackupError:
+    """A TV that a restore is writing."""
+    return BackupError(
+        ErrorClass.BUSY,
+        f"{world.name(session.target)} is being written by a {session.copy_type.value} copy from "
+        f"{world.name(session.source)} ({session.percent} %).",
+        next_step="Wait until the restore has ended.",
+        volume=world.name(session.target),
+        holder=f"{session.copy_type.value} copy from {world.name(session.source)}",
+    )
+
+
+def refuse_session_limit(world: World, tv: VolumeRef, used: int, limit: int) -> BackupError:
+    """A source that carries as many sessions as it may; one is kept free for a restore (behaviour.md §3)."""
+    return BackupError(
+        ErrorClass.SESSION_LIMIT,
+        f"{world.name(tv)} takes part in {used} copy sessions and may take part in {limit}, one of them kept free for "
+        "a restore.",
+        next_step="Cancel a suspended session of it by naming its backup volume, or keep fewer generations.",
+        volume=world.name(tv),
+        sessions=used,
+        limit=limit,
+    )
+
+
+def refuse_no_copy_type(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
+    """A copy that the array does not offer; says which ones it does (array.md)."""
+    wanted = "EC" if tv.array == bv.array else "REC"
+    capabilities = world.capabilities.get(tv.array)
+    offered = sorted(copy.value for copy in capabilities.copies) if capabilities else []
+    return BackupError(
+        ErrorClass.UNSUPPORTED_COPY,
+        f"{wanted} from {world.name(tv)} to {world.name(bv)} is not offered; array {tv.array} offers "
+        f"{', '.join(offered) or 'no copies'}.",
+        next_step="Check the array's Advanced Copy licence and settings, or use a method that it offers.",
+        volume=world.name(tv),
+        offered=offered,
+    )
+
+
+def refuse_no_unused(world: World, tv: VolumeRef, policy: Policy) -> BackupError:
+    """No BV that may be taken: says the size and what each registered BV is doing (behaviour.md §2.1, §4)."""
+    source = world.volume(tv)
+    volumes = []
+    for bv in world.backup_volumes():
+        doing = world.doing(bv)
+        same_size = (bv.volume.blocks, bv.volume.block_size) == (source.blocks, source.block_size)
+        if policy.pinned and bv.ref not in policy.pinned:
+            doing += ", not pinned by this policy"
+        elif any(bv.ref in other.pinned for other in world.policies.values() if other.tv != tv):
+            doing += ", pinned by another policy"
+        volumes.append({"name": bv.name, "blocks": bv.volume.blocks, "same_size": same_size, "doing": doing})
+    listed = "; ".join(f"{v['name']}: {v['doing']}" + ("" if v["same_size"] else " (other size)") for v in volumes)
+    return BackupError(
+        ErrorClass.NO_UNUSED_VOLUME,
+        f"No unused backup volume of exactly {source.blocks} blocks ({source.size} bytes) for {world.name(tv)}: "
+        f"{listed or 'no backup volume is registered'}.",
+        next_step="Register another backup volume of that size, or delete a generation.",
+        volume=world.name(tv),
+        blocks=source.blocks,
+        size=source.size,
+        backup_volumes=volumes,
+    )
+
+
+def refuse_in_use_by_tape(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
+    """The BV that is needed is read, or its tape leg waits (behaviour.md §5)."""
+    return BackupError(
+        ErrorClass.VOLUME_IN_USE_BY_TAPE,
+        f"Backup volume {world.name(bv)} is needed for {world.name(tv)}, but its generation is still being read, or "
+        "waits to be written to tape.",
+        next_step="Run tape_copy first; or give drop_untaped: true to give up a queued tape leg.",
+        volume=world.name(tv),
+        backup_volume=world.name(bv),
+    )
+
+
+def refuse_not_equivalent(world: World, tv: VolumeRef) -> BackupError:
+    """A synchronized backup before the pair is equivalent (behaviour.md §2.3)."""
+    session = world.active_mirror(tv)
+    if session is None:
+        return BackupError(
+            ErrorClass.NOT_EQUIVALENT,
+            f"No synchronization of {world.name(tv)} runs.",
+            next_step="Start it with eternus_sync, state: equivalent, and back up then.",
+            volume=world.name(tv),
+            state="none",
+        )
+    return BackupError(
+        ErrorClass.NOT_EQUIVALENT,
+        f"{world.name(tv)} and {world.name(session.target)} are {session.state.value} ({session.percent} %), "
+        "not equivalent.",
+        unchanged="Nothing was changed; the pair goes on copying and nothing was recorded.",
+        next_step="Wait with eternus_sync, state: equivalent, and back up then.",
+        volume=world.name(tv),
+        backup_volume=world.name(session.target),
+        state=session.state.value,
+        percent=session.percent,
+    )

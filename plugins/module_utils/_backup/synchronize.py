@@ -1,0 +1,177 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Start, wait for, and cancel synchronization (behaviour.md §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import apply_release, apply_start
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import view
+from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
+    observe,
+    raise_refusals,
+    refresh,
+    resolve,
+    session_list,
+    transaction_volumes,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import (
+    ATTEMPTS,
+    Operation,
+    lost_race,
+    operation,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_cancel import plan_cancel
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_start import plan_start
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_broken
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    Plan,
+    ReleaseCopy,
+    ResumeCopy,
+    StartCopy,
+    project,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
+from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
+
+Progress = Callable[[Sequence[Session]], None]
+
+
+def start(ctx: Context, names: Sequence[str], *, drop_untaped: bool = False, wait: Optional[Wait] = None) -> Result:
+    """Start synchronization of the named TVs (all with a policy when none is named), and wait when asked to.
+
+    A wait that runs out is no failure: the result says how far each pair is, and the next run goes on from there.
+    """
+    with ctx.catalog.read() as records:
+        tvs = transaction_volumes(records, names)
+    if ctx.check_mode:
+        before = observe(ctx, tvs)
+        plan = _planned(ctx, before, tvs, drop_untaped)
+        after = project(before, plan.steps)
+        return _result(before, after, tvs, plan, pending(ctx, tvs))
+    with operation(ctx, tvs) as work:
+        warnings = recover(work, tvs)
+        before, plan, after = _start_all(work, tvs, drop_untaped)
+    looks = 0
+    if wait is not None:
+        after, looks = wait_equivalent(ctx, after, tvs, wait)
+    return _result(before, after, tvs, plan, warnings, looks)
+
+
+def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) -> tuple[World, Plan, World]:
+    """Plan and apply; plan anew when another process took a BV first."""
+    for _attempt in range(ATTEMPTS):
+        before = observe(work.ctx, tvs)
+        plan = _planned(work.ctx, before, tvs, drop_untaped)
+        if not plan.steps:
+            return before, plan, before
+        try:
+            apply_start(work, before, plan.steps)
+        except Conflict:
+            continue
+        return before, plan, refresh(work.ctx, before, session_list(work.ctx, tvs), tvs)
+    raise lost_race()
+
+
+def _planned(ctx: Context, world: World, tvs: Sequence[VolumeRef], drop_untaped: bool) -> Plan:
+    plan = plan_start(world, tvs, drop_untaped=drop_untaped)
+    if any(refusal.error_class is ErrorClass.NO_UNUSED_VOLUME for refusal in plan.refusals):
+        # The message tells what every BV is doing: that needs everybody's history.
+        plan = plan_start(refresh(ctx, world, None, None), tvs, drop_untaped=drop_untaped)
+    raise_refusals(plan.refusals)
+    return plan
+
+
+def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: Wait) -> tuple[World, int]:
+    """Wait until every TV is equivalent; one look reads all sessions. Returns the last world and the number of looks.
+
+    ``copy_failed`` when a session breaks or vanishes meanwhile.
+    """
+    expected = {(session.source, session.target) for tv in tvs for session in [world.active_mirror(tv)] if session}
+
+    def look() -> dict[tuple[VolumeRef, VolumeRef], Session]:
+        seen = {session.key: session for session in session_list(ctx, tvs)}
+        _raise_broken(world, [(key, seen.get(key)) for key in sorted(expected)])
+        return seen
+
+    def done(seen: dict[tuple[VolumeRef, VolumeRef], Session]) -> bool:
+        return all(seen[key].state is SessionState.EQUIVALENT for key in expected)
+
+    waited = wait_until(look, done, wait, ctx.clock)
+    return refresh(ctx, world, waited.last.values(), tvs), waited.looks
+
+
+def _raise_broken(world: World, pairs: Sequence[tuple[tuple[VolumeRef, VolumeRef], Optional[Session]]]) -> None:
+    errors = []
+    for (tv, bv), session in pairs:
+        if session is None:
+            errors.append(
+                BackupError(
+                    ErrorClass.COPY_FAILED,
+                    f"The session of {world.name(tv)} onto {world.name(bv)} is gone.",
+                    next_step="See who ended it, then start again with eternus_sync.",
+                    unchanged="Nothing more was changed.",
+                    volume=world.name(tv),
+                    backup_volume=world.name(bv),
+                )
+            )
+        elif session.state in (SessionState.FAILED, SessionState.SUSPENDED):
+            errors.append(refuse_broken(world, session))
+    if errors:
+        raise combined(errors, unchanged="Nothing more was changed.")
+
+
+def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every: bool = False) -> Result:
+    """Cancel synchronization: the executing or equivalent session of each TV; suspended ones by their BV, or all."""
+    with ctx.catalog.read() as records:
+        tvs = transaction_volumes(records, names)
+        targets = resolve(records, bvs)
+    if ctx.check_mode:
+        before = observe(ctx, tvs)
+        plan = plan_cancel(before, tvs, bvs=targets, every=every)
+        raise_refusals(plan.refusals)
+        return _result(before, project(before, plan.steps), tvs, plan, pending(ctx, tvs))
+    with operation(ctx, tvs) as work:
+        warnings = recover(work, tvs)
+        before = observe(ctx, tvs)
+        plan = plan_cancel(before, tvs, bvs=targets, every=every)
+        raise_refusals(plan.refusals)
+        steps = [step for step in plan.steps if isinstance(step, ReleaseCopy)]
+        if steps:
+            with work.transaction() as records:
+                entries = dict(zip(work.intend(records, steps), steps))
+            apply_release(work, before, entries)
+        after = observe(ctx, tvs) if steps else before
+    return _result(before, after, tvs, plan, warnings)
+
+
+def _result(
+    before: World, after: World, tvs: Sequence[VolumeRef], plan: Plan, warnings: Sequence[str], looks: int = 0
+) -> Result:
+    actions = {StartCopy: "started", ResumeCopy: "resumed", ReleaseCopy: "cancelled"}
+    done: dict[VolumeRef, str] = {step.tv: actions[type(step)] for step in plan.steps if type(step) in actions}
+    volumes: list[dict[str, Any]] = []
+    for tv in tvs:
+        shown = view(after, tv)
+        volumes.append({**shown["synchronization"], "volume": shown["volume"], "action": done.get(tv, "none")})
+    return Result(
+        changed=bool(plan.steps),
+        values={
+            "synchronizations": volumes,
+            "equivalent": all(row["state"] == SessionState.EQUIVALENT.value for row in volumes),
+            "looks": looks,
+        },
+        before={before.name(tv): view(before, tv) for tv in tvs},
+        after={after.name(tv): view(after, tv) for tv in tvs},
+        warnings=list(warnings),
+    )

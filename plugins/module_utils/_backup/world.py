@@ -1,0 +1,143 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What was observed, as one value: the catalog's history and the array's sessions side by side. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
+    Capabilities,
+    Pair,
+    Session,
+    SessionState,
+    Volume,
+    VolumeRef,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Allocation,
+    Backup,
+    Policy,
+    Reader,
+    RegisteredVolume,
+    Role,
+    TapeState,
+    UndefinedTarget,
+)
+
+#: Sessions of one source where the array does not tell (behaviour.md §3).
+DEFAULT_SESSION_LIMIT = 8
+
+_ACTIVE = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED)
+
+
+@dataclass(frozen=True)
+class World:
+    """One look at everything that a plan needs. ``backups`` are oldest first."""
+
+    now: datetime
+    volumes: Mapping[VolumeRef, RegisteredVolume] = field(default_factory=dict)
+    policies: Mapping[VolumeRef, Policy] = field(default_factory=dict)
+    allocations: Mapping[VolumeRef, Allocation] = field(default_factory=dict)
+    backups: Mapping[VolumeRef, tuple[Backup, ...]] = field(default_factory=dict)
+    readers: Mapping[VolumeRef, tuple[Reader, ...]] = field(default_factory=dict)
+    sessions: Mapping[tuple[VolumeRef, VolumeRef], Session] = field(default_factory=dict)
+    capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
+    undefined: Mapping[VolumeRef, UndefinedTarget] = field(default_factory=dict)
+
+    def name(self, ref: VolumeRef) -> str:
+        """Return the name a person knows the volume by."""
+        volume = self.volumes.get(ref)
+        return volume.name if volume else ref.device_id
+
+    def volume(self, ref: VolumeRef) -> Volume:
+        """Return a registered volume."""
+        return self.volumes[ref].volume
+
+    def pair(self, tv: VolumeRef, bv: VolumeRef) -> Pair:
+        """Return the two volumes of a session."""
+        return Pair(self.volume(tv), self.volume(bv))
+
+    def touching(self, ref: VolumeRef) -> tuple[Session, ...]:
+        """Return every session with this volume as source or target."""
+        return tuple(session for key, session in self.sessions.items() if ref in key)
+
+    def mirrors_of(self, tv: VolumeRef) -> tuple[Session, ...]:
+        """Return the EC/REC sessions whose source is this TV."""
+        return tuple(session for session in self.sessions.values() if session.source == tv and session.copy_type.mirror)
+
+    def active_mirror(self, tv: VolumeRef) -> Optional[Session]:
+        """Return the TV's executing or equivalent session, if it has one."""
+        return next((session for session in self.mirrors_of(tv) if session.state in _ACTIVE), None)
+
+    def broken_mirror(self, tv: VolumeRef) -> Optional[Session]:
+        """Return a failed session of the TV whose BV carries no generation."""
+        broken = (SessionState.FAILED, SessionState.UNKNOWN)
+        return next(
+            (s for s in self.mirrors_of(tv) if s.state in broken and self.backup_on(s.target, tv) is None), None
+        )
+
+    def generations(self, tv: VolumeRef) -> tuple[Backup, ...]:
+        """Return the TV's valid disk generations, newest first: index 0 is relative generation 1."""
+        return tuple(backup for backup in reversed(self.backups.get(tv, ())) if backup.good_on_disk)
+
+    def backup_on(self, bv: VolumeRef, tv: VolumeRef) -> Optional[Backup]:
+        """Return the backup of this TV whose disk copy (valid or leaving) sits on a BV."""
+        return next((b for b in self.backups.get(tv, ()) if b.disk is not None and b.disk.bv == bv), None)
+
+    def needed_by_tape(self, bv: VolumeRef, tv: VolumeRef) -> bool:
+        """Tell whether a BV is read, or its tape leg queued or writing (§5); a failed leg protects nothing."""
+        if self.readers.get(bv):
+            return True
+        backup = self.backup_on(bv, tv)
+        waiting = (TapeState.QUEUED, TapeState.WRITING)
+        return backup is not None and any(copy.state in waiting for copy in backup.tape)
+
+    def session_limit(self, array: str) -> int:
+        """Return how many sessions one source may carry on this array."""
+        capabilities = self.capabilities.get(array)
+        return (capabilities.max_sessions_per_source if capabilities else None) or DEFAULT_SESSION_LIMIT
+
+    def backup_volumes(self) -> tuple[RegisteredVolume, ...]:
+        """Return the registered BVs, by array and volume number."""
+        found = [volume for volume in self.volumes.values() if volume.role is Role.BACKUP]
+        return tuple(sorted(found, key=lambda volume: volume.ref))
+
+    def unused(self, bv: RegisteredVolume) -> bool:
+        """Tell whether a BV may be allocated: nothing uses it, in the catalog or on the array, and it is explained."""
+        return not (
+            bv.unknown
+            or bv.ref in self.allocations
+            or self.readers.get(bv.ref)
+            or bv.ref in self.undefined
+            or self.touching(bv.ref)
+        )
+
+    def doing(self, bv: RegisteredVolume) -> str:
+        """Say in a few words what a BV is doing."""
+        if bv.unknown:
+            return "unknown content"
+        allocation = self.allocations.get(bv.ref)
+        sessions = self.touching(bv.ref)
+        words = []
+        if allocation is not None:
+            words.append(f"bound to {self.name(allocation.tv)}")
+            backup = self.backup_on(bv.ref, allocation.tv)
+            if backup is not None:
+                words.append(self._generation_words(backup))
+        elif sessions:
+            words.append("used by a session that the catalog does not know")
+        words.extend(f"{session.copy_type.value} {session.state.value}" for session in sessions)
+        words.extend(f"read for {reader.purpose.value}" for reader in self.readers.get(bv.ref, ()))
+        return ", ".join(words) or "unused"
+
+    def _generation_words(self, backup: Backup) -> str:
+        generations = self.generations(backup.tv)
+        if backup in generations:
+            return f"generation {generations.index(backup) + 1}"
+        return "a generation that waits to be dropped"
