@@ -13,7 +13,9 @@ from typing import Any, Optional
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a module's work. ``before`` and ``after`` come from the plan (check mode) or are read back (after the act).
+    """The outcome of a module's work.
+
+    ``before`` and ``after`` come from the plan (check mode) or are read back (after the act).
 
     :param changed: whether anything was changed, or would be.
     :param values: the keys of the module's result; plain JSON types only.

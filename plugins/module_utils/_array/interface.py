@@ -23,8 +23,9 @@ class Array(Protocol):
     """One array. Never two changing calls in flight; whoever reads right after a change may see a stale list.
 
     A changing call answers one :class:`Outcome` a pair, in order. It raises only what concerns the whole
-    (``array_unreachable``, ``not_authorized``, ``tls_failed``, ``protocol_mismatch``): the caller must then look before it acts again,
-    since the array may have done it. With list support a request is one round trip and all or nothing; else one round trip a pair.
+    (``array_unreachable``, ``not_authorized``, ``tls_failed``, ``protocol_mismatch``): the caller must then look
+    before it acts again, since the array may have done it. With list support a request is one round trip and all or
+    nothing; else one round trip a pair.
     """
 
     @property
@@ -51,7 +52,7 @@ class Array(Protocol):
         """Start copies from source to target. ``unsupported_copy`` where not offered. ``track``: QuickOPC."""
 
     def suspend(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
-        """Suspend equivalent EC/REC sessions, at one instant where lists are offered; both sides are independent then."""
+        """Suspend equivalent EC/REC sessions, at one instant where lists are offered: both sides are independent."""
 
     def resume(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
         """Copy the differences of suspended (or tracked) sessions and go on."""

@@ -35,14 +35,16 @@ class Conflict(Exception):
 
 
 class Records(Protocol):
-    """Everything inside one transaction. Reads take optional filters; None means all. Lists are ordered, oldest first."""
+    """Everything inside one transaction. Reads take optional filters; None means all. Lists: oldest first."""
 
     # arrays and volumes
     def array(self, serial: str) -> Optional[ArrayRecord]: ...
     def put_array(self, record: ArrayRecord) -> None: ...
+
     def volumes(
         self, refs: Optional[Collection[VolumeRef]] = None, *, role: Optional[Role] = None
     ) -> Sequence[RegisteredVolume]: ...
+
     def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
         """Return registered volumes by name, DeviceID (any case) or ``wwn-0x...``; what is not registered is left out.
 
@@ -61,10 +63,12 @@ class Records(Protocol):
     def allocations(
         self, *, tvs: Optional[Collection[VolumeRef]] = None, bvs: Optional[Collection[VolumeRef]] = None
     ) -> Sequence[Allocation]: ...
+
     def allocate(self, allocations: Collection[Allocation]) -> None:
         """Take unused BVs; :class:`Conflict` when one is taken already."""
 
     def set_suspended(self, bvs: Collection[VolumeRef], at: Optional[datetime]) -> None: ...
+
     def free(self, bvs: Collection[VolumeRef]) -> None:
         """Make BVs unused again; :class:`Conflict` when one carries a generation or has a reader."""
 
@@ -75,17 +79,23 @@ class Records(Protocol):
         """Return backups with their copies, oldest first by point in time, then id."""
 
     def backups_by_key(self, key: str, tvs: Collection[VolumeRef]) -> Sequence[Backup]: ...
+
     def add_backups(self, backups: Collection[Backup]) -> None:
         """Add whole backups with their copies; :class:`Conflict` when (tv, key) or an id exists already."""
 
     def set_disk_leaving(self, ids: Collection[str]) -> None: ...
+
     def drop_disk(self, ids: Collection[str]) -> None:
-        """Strike disk copies; a backup without any copy left vanishes (behaviour.md §5). :class:`Conflict` while one is read."""
+        """Strike disk copies; a backup without any copy left vanishes (behaviour.md §5).
+
+        :class:`Conflict` while one is read.
+        """
 
     def put_tape_copy(self, backup_id: str, copy: TapeCopy) -> None: ...
     def remove_tape_copies(self, backup_id: str, numbers: Collection[int]) -> None: ...
+
     def claim_tape_copy(self, backup_id: str, number: int, owner: str, now: datetime, seconds: float) -> TapeCopy:
-        """Compare-and-set queued|failed -> writing for ``owner``; a writing one only when its lease (tape:ID:N) has run out.
+        """Compare-and-set queued|failed -> writing for ``owner``; a writing one only after its lease (tape:ID:N).
 
         :class:`Conflict` when another was first.
         """
@@ -102,6 +112,7 @@ class Records(Protocol):
         """Take all or none; BackupError ``busy`` names who holds one and since when. Expired ones are taken over."""
 
     def renew_leases(self, leases: Collection[Lease], now: datetime, seconds: float) -> Sequence[Lease]: ...
+
     def fence(self, leases: Collection[Lease]) -> None:
         """Raise ``busy`` unless every lease is still held with its token: called in every transaction that writes."""
 
@@ -122,11 +133,13 @@ class Records(Protocol):
     def pools(self, names: Optional[Collection[str]] = None) -> Sequence[TapePool]: ...
     def put_pool(self, pool: TapePool) -> None: ...
     def remove_pool(self, name: str) -> None: ...
+
     def cartridges(
         self, *, pool: Optional[str] = None, barcodes: Optional[Collection[str]] = None
     ) -> Sequence[Cartridge]: ...
     def put_cartridge(self, cartridge: Cartridge) -> None: ...
     def remove_cartridge(self, barcode: str) -> None: ...
+
     def copies_on(self, barcode: str) -> Sequence[Backup]:
         """Return the backups that have a part on this cartridge."""
 

@@ -45,7 +45,7 @@ class Media(str, Enum):
 
 
 class DiskState(str, Enum):
-    """The state of a disk copy. ``LEAVING``: struck from the generations, its drop waits for a reader (behaviour.md §5)."""
+    """The state of a disk copy. ``LEAVING``: struck from the generations, its drop waits for a reader (§5)."""
 
     VALID = "valid"
     LEAVING = "leaving"
@@ -139,8 +139,9 @@ class Policy:
 class Allocation:
     """A backup volume that serves a TV: from the moment it is picked until it is unused again.
 
-    It exists while the BV is the target of a session, carries a generation, or is reserved: one row a BV, so that two processes can
-    never pick the same one. ``suspended_at`` orders resumable BVs (behaviour.md §2: the one suspended last).
+    It exists while the BV is the target of a session, carries a generation, or is reserved: one row a BV, so that two
+    processes can never pick the same one. ``suspended_at`` orders resumable BVs (behaviour.md §2: the one suspended
+    last).
     """
 
     bv: VolumeRef
@@ -161,7 +162,7 @@ class DiskCopy:
 
 @dataclass(frozen=True)
 class TapePart:
-    """A piece of a tape copy on one cartridge. Offset and size in bytes of the image; ``data_file`` is the tape file number."""
+    """A piece of a tape copy on one cartridge. Offset and size: bytes of the image; ``data_file``: tape file number."""
 
     sequence: int
     barcode: str
@@ -228,7 +229,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on something (a TV, a cartridge). ``token`` grows with every owner: a fence against sleepers."""
+    """The right to work on something (a TV, a cartridge). ``token`` grows with every owner: it fences sleepers."""
 
     name: str
     owner: str
@@ -271,7 +272,7 @@ class TapePool:
 
 @dataclass(frozen=True)
 class Cartridge:
-    """A cartridge as the catalog knows it; what is on it is the tape's own truth. ``capacity`` in bytes, 0 when not known."""
+    """A cartridge as the catalog knows it; the tape knows what is on it. ``capacity`` in bytes, 0: not known."""
 
     barcode: str
     uuid: str
