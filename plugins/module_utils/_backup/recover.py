@@ -23,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_split
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import settle_restores
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     ReleaseCopy,
     RestoreCopy,
@@ -59,6 +60,9 @@ def recover(work: Operation, tvs: Collection[VolumeRef]) -> list[str]:
     with work.ctx.catalog.read() as records:
         found = [_Found(entry, step_of(entry)) for entry in records.open_entries(tvs)]
         names = {volume.ref: volume.name for volume in records.volumes()} if found else {}
+        undefined = records.undefined_targets(tvs)
+    if undefined:
+        settle_restores(work.ctx, tvs, session_list(work.ctx))
     if not found:
         return []
     sessions = _settled_sessions(work, found)
@@ -129,4 +133,7 @@ def _settle(
             return "the session had ended", {}
         return "the session is ended now", {entry: step}
     records.settle([entry.id], StepState.DONE if acted else StepState.UNDONE, now)
-    return ("the restore runs" if acted else "the restore had not started, or has ended"), {}
+    if not acted:
+        # Nobody can tell a copy that never started from one that ended: the target stays marked until a restore succeeds.
+        records.remove_reader(step.bv, entry.operation_id)
+    return ("the restore runs" if acted else "the restore must be run again"), {}

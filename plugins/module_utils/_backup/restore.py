@@ -1,0 +1,248 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Restore from a disk generation by OPC; until the copy has ended the target is marked undefined (behaviour.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
+    CopyType,
+    Pair,
+    Session,
+    SessionState,
+    Volume,
+    VolumeRef,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
+    observe,
+    session_list,
+    transaction_volumes,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation, operation
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import (
+    Choice,
+    choose_on_disk,
+    plan_restore,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.request import send
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import UNSEEN, settle_restores
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Allocation,
+    Backup,
+    Reader,
+    ReaderPurpose,
+    Role,
+    StepState,
+    UndefinedTarget,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """What the caller asks for. ``target`` empty: the TV itself. ``confirm``: the name of what is overwritten."""
+
+    volume: str
+    choice: Choice = field(default_factory=Choice)
+    target: str = ""
+    confirm: str = ""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request with everything found; a step of None: it runs already."""
+
+    world: World
+    backup: Backup
+    target: Volume
+    step: Optional[RestoreCopy]
+
+
+def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
+    """Copy a generation onto its TV, or onto another volume of the same size, and wait; history is unchanged.
+
+    A wait that runs out is no failure: the result says how far it is, the same call again goes on waiting.
+    """
+    tv, target = _volumes(ctx, request)
+    if ctx.check_mode:
+        asked = _ask(ctx, request, tv, target)
+        return _result(asked, None, pending(ctx, [tv]))
+    with operation(ctx, {tv, target.ref}) as work:
+        warnings = recover(work, [tv])
+        asked = _ask(ctx, request, tv, target)
+        if asked.step is not None:
+            _start(work, asked, asked.step)
+    session = _wait(ctx, asked, wait)
+    return _result(asked, session, warnings, read_back=True)
+
+
+def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
+    """Cancel a running restore; the target is left undefined, and stays marked until a restore succeeds."""
+    tv, target = _volumes(ctx, request)
+    sessions = [s for s in session_list(ctx, [tv]) if s.target == target.ref and not s.copy_type.mirror]
+    shown = {"volume": request.volume, "target": target.name}
+    if not sessions or ctx.check_mode:
+        return Result(bool(sessions), {"restore": {**shown, "state": "none"}}, _running(sessions), {})
+    with operation(ctx, {tv, target.ref}) as work:
+        work.before_act()
+        pairs = [(s.copy_type, Pair(_volume(ctx, s.source), target)) for s in sessions]
+        errors = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
+        for error in errors.values():
+            if error is not None:
+                raise error
+        now = ctx.clock.now()
+        with work.transaction() as records:
+            for marker in records.undefined_targets([target.ref]):
+                records.mark_undefined(replace(marker, reason="a restore was cancelled", since=now))
+            for reader in records.readers([session.source for session in sessions]):
+                if reader.purpose is ReaderPurpose.RESTORE:
+                    records.remove_reader(reader.bv, reader.owner)
+    return Result(True, {"restore": {**shown, "state": "cancelled"}}, _running(sessions), {})
+
+
+def _running(sessions: Sequence[Session]) -> dict[str, Any]:
+    return {s.target.device_id: {"copy": s.copy_type.value, "state": s.state.value} for s in sessions}
+
+
+def _volume(ctx: Context, ref: VolumeRef) -> Volume:
+    with ctx.catalog.read() as records:
+        return records.volumes([ref])[0].volume
+
+
+def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
+    """Return the TV and the target, which need not be registered."""
+    with ctx.catalog.read() as records:
+        tv = transaction_volumes(records, [request.volume])[0]
+        name = request.target or request.volume
+        known = records.find_volumes([name]).get(name)
+    if known is not None:
+        return tv, known.volume
+    for array in ctx.arrays.values():
+        found = array.find_volumes([name]).get(name)
+        if found is not None:
+            return tv, found
+    raise BackupError(
+        ErrorClass.NO_SUCH_VOLUME,
+        f"No array of this task has a volume {name}.",
+        next_step="See eternus_info for the volumes that it has.",
+        volume=name,
+    )
+
+
+def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -> _Asked:
+    world = observe(ctx, [tv])
+    backup = choose_on_disk(world, tv, request.choice)
+    return _Asked(world, backup, target, plan_restore(world, backup, target, confirm=request.confirm))
+
+
+def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
+    """Mark the target undefined, bind what the copy needs, and start it; a refusal takes all of it back."""
+    ctx, now = work.ctx, work.ctx.clock.now()
+    before = asked.world.undefined.get(step.target)
+    reserve = _reserves(asked.world, step)
+    with work.transaction() as records:
+        records.mark_undefined(UndefinedTarget(step.target, step.backup_id, now, "a restore runs"))
+        records.add_reader(Reader(step.bv, step.backup_id, ReaderPurpose.RESTORE, work.id, now))
+        if reserve:
+            records.allocate([Allocation(step.target, step.tv, None, now)])
+        entries = work.intend(records, [step])
+    pair = Pair(asked.world.volume(step.bv), asked.target)
+    answers = send(work, [(step.copy_type, pair)], lambda array, kind, pairs: array.start(kind, pairs))
+    error = answers[pair.key]
+    with work.transaction() as records:
+        state = StepState.DONE if error is None else StepState.UNDONE
+        records.settle([entry.id for entry in entries], state, ctx.clock.now())
+        if error is None:
+            return
+        records.remove_reader(step.bv, work.id)
+        if before is None:
+            records.clear_undefined(step.target)
+        else:
+            records.mark_undefined(before)
+        if reserve:
+            records.free([step.target])
+    raise error
+
+
+def _reserves(world: World, step: RestoreCopy) -> bool:
+    """Tell whether the target is an unused BV, which is reserved from now on until it is released by name (§6)."""
+    registered = world.volumes.get(step.target)
+    return registered is not None and registered.role is Role.BACKUP and step.target not in world.allocations
+
+
+def _wait(ctx: Context, asked: _Asked, wait: Wait) -> Optional[Session]:
+    """Wait until the copy has ended; return the session that still runs, or None when the target is whole."""
+    bv = asked.backup.disk.bv if asked.backup.disk else asked.target.ref
+    key = (bv, asked.target.ref)
+    seen = asked.step is None
+    unseen_until = ctx.clock.monotonic() + UNSEEN
+
+    def look() -> Optional[Session]:
+        nonlocal seen
+        session = next((s for s in session_list(ctx) if s.key == key), None)
+        if session is not None:
+            seen = True
+            if session.state in (SessionState.FAILED, SessionState.UNKNOWN):
+                raise _broke(ctx, asked, session)
+        return session
+
+    def done(session: Optional[Session]) -> bool:
+        # A finished OPC session disappears, and a list may lag: one never seen is believed gone only after a while.
+        return session is None and (seen or ctx.clock.monotonic() >= unseen_until)
+
+    waited = wait_until(look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock)
+    if not waited.satisfied:
+        return waited.last or Session(bv, asked.target.ref, CopyType.OPC, SessionState.EXECUTING)
+    settle_restores(ctx, [asked.target.ref], None)
+    return None
+
+
+def _broke(ctx: Context, asked: _Asked, session: Session) -> BackupError:
+    with ctx.catalog.begin() as records:
+        for marker in records.undefined_targets([asked.target.ref]):
+            records.mark_undefined(replace(marker, reason="a restore failed"))
+    return BackupError(
+        ErrorClass.COPY_FAILED,
+        f"The {session.copy_type.value} copy onto {asked.target.name} is {session.state.value} on the array.",
+        unchanged=f"The generation is unchanged; the content of {asked.target.name} is undefined.",
+        next_step="Find the cause on the array, cancel with eternus_restore, state: cancelled, and restore again.",
+        volume=asked.target.name,
+    )
+
+
+def _result(asked: _Asked, session: Optional[Session], warnings: Collection[str], *, read_back: bool = False) -> Result:
+    bv = asked.backup.disk.bv if asked.backup.disk else asked.target.ref
+    if not read_back:
+        state, percent = ("planned", 0) if asked.step is not None else ("executing", 0)
+    else:
+        state, percent = ("executing", session.percent) if session is not None else ("finished", 100)
+    values = {
+        "volume": asked.world.name(asked.backup.tv),
+        "target": asked.target.name,
+        "target_device_id": asked.target.ref.device_id,
+        "backup_id": asked.backup.id,
+        "point_in_time": asked.backup.point_in_time.isoformat(),
+        "backup_volume": asked.world.name(bv),
+        "size": asked.target.size,
+        "state": state,
+        "percent": percent,
+    }
+    shown = {key: values[key] for key in ("backup_id", "point_in_time", "backup_volume", "size")}
+    return Result(
+        changed=asked.step is not None,
+        values={"restore": values, "finished": state == "finished"},
+        before={asked.target.name: {"content": "as it is"}},
+        after={asked.target.name: {"content": "as it is"} if asked.step is None else {"overwritten_by": shown}},
+        warnings=list(warnings),
+    )

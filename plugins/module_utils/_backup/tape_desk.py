@@ -1,0 +1,113 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the tape operations share: the library, the devices, and how a bad cartridge is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Lease, TapeCopy
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Library
+from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import PartToRead
+from ansible_collections.eternus.backup.plugins.module_utils._tape.stream import StreamOptions
+
+_BAD = (ErrorClass.SUSPECT_CARTRIDGE, ErrorClass.CHECKSUM_MISMATCH, ErrorClass.FOREIGN_CARTRIDGE, ErrorClass.WRONG_POOL)
+#: Seconds between two records of progress in the catalog; each renews the lease too.
+PROGRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class TapeDesk:
+    """The tape server's hands: the library, where volumes appear, how bytes move."""
+
+    library: Library
+    device_dir: str = "/dev/disk/by-id"
+    stream: StreamOptions = field(default_factory=StreamOptions)
+
+
+def tape_lease(backup_id: str, number: int) -> str:
+    """Return the name of the lease on a tape copy."""
+    return f"tape:{backup_id}:{number}"
+
+
+def drop_dead_leases(records: Records, names: Sequence[str]) -> None:
+    """Give up the leases of owners that certainly live no more, so that nobody waits for them to run out."""
+    records.drop_leases([one for one in records.leases() if one.name in names and is_dead(one.owner)])
+
+
+def mark_suspect(records: Records, barcode: str, reason: str) -> None:
+    """Remember that a cartridge is not to be written any more."""
+    for cartridge in records.cartridges(barcodes=[barcode]):
+        records.put_cartridge(replace(cartridge, suspect=cartridge.suspect or reason))
+
+
+def note_bad_cartridge(records: Records, error: BackupError) -> None:
+    """Mark the cartridge suspect when the error says that it, and nothing else, is at fault."""
+    if error.error_class in _BAD and "barcode" in error.details:
+        mark_suspect(records, error.details["barcode"], error.message)
+
+
+def parts_to_read(records: Records, backup_id: str, copy: TapeCopy) -> tuple[PartToRead, ...]:
+    """Return the parts of a copy with the identity of their cartridges."""
+    cartridges = records.cartridges(barcodes=[part.barcode for part in copy.parts])
+    uuids = {cartridge.barcode: cartridge.uuid for cartridge in cartridges}
+    return tuple(
+        PartToRead(
+            part.barcode,
+            uuids.get(part.barcode, ""),
+            backup_id,
+            part.data_file,
+            part.offset,
+            part.size,
+            part.sha256,
+        )
+        for part in sorted(copy.parts, key=lambda part: part.sequence)
+    )
+
+
+def refuse_missing(desk: TapeDesk, parts: Sequence[PartToRead]) -> None:
+    """Refuse with ``no_cartridge`` unless every cartridge that is to be read is in the library."""
+    inventory = desk.library.inventory()
+    missing = sorted({part.barcode for part in parts if inventory.slot(part.barcode) is None})
+    if missing:
+        raise BackupError(
+            ErrorClass.NO_CARTRIDGE,
+            f"Not in the library: cartridge {', '.join(missing)}.",
+            next_step="Put it into the library, then run it again.",
+            barcodes=missing,
+        )
+
+
+class Heartbeat:
+    """Leases that are kept while bytes move; every transaction of the work goes through it and is fenced."""
+
+    def __init__(self, ctx: Context, leases: Sequence[Lease]) -> None:
+        self._ctx = ctx
+        self._leases = leases
+        self._last = ctx.clock.monotonic()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Records]:
+        """Open a transaction that prolongs the leases; ``busy`` when another took over meanwhile."""
+        with self._ctx.catalog.begin() as records:
+            leases = records.renew_leases(self._leases, self._ctx.clock.now(), self._ctx.lease_seconds)
+            yield records
+        self._leases = leases
+        self._last = self._ctx.clock.monotonic()
+
+    def due(self) -> bool:
+        """Tell whether it is time to record progress."""
+        interval = min(PROGRESS_SECONDS, self._ctx.lease_seconds / 8)
+        return self._ctx.clock.monotonic() - self._last >= interval
+
+    def end(self, records: Records) -> None:
+        """Give the leases back, in the caller's transaction."""
+        records.drop_leases(self._leases)

@@ -1,0 +1,248 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The tape leg: from a backup volume to cartridges, and the proof of what is on them (behaviour.md §5).
+
+A process may die anywhere: the copy stays ``writing``, its lease runs out, and the next run writes it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
+    Heartbeat,
+    TapeDesk,
+    drop_dead_leases,
+    mark_suspect,
+    note_bad_cartridge,
+    parts_to_read,
+    refuse_missing,
+    tape_lease,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan import TapeAction, TapeStep, busy
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply import (
+    Supply,
+    candidates,
+    none_left,
+    the_pool,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Backup,
+    Reader,
+    ReaderPurpose,
+    TapeCopy,
+    TapePart,
+    TapePool,
+    TapeState,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._tape.device import open_device
+from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Header
+from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import mismatch, read_image
+from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import Image, PartWritten, write_image
+
+
+@dataclass(frozen=True)
+class LegDone:
+    """What became of a tape copy."""
+
+    backup: Backup
+    copy: TapeCopy
+    changed: bool
+    error: Optional[BackupError] = None
+
+
+def check_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> TapePool:
+    """Refuse what cannot work, before anything is changed: device, pool, cartridges. Check mode stops after this."""
+    with ctx.catalog.read() as records:
+        pool = the_pool(records, step.copy.pool)
+        known = records.cartridges()
+    inventory = desk.library.inventory()
+    if not candidates(pool, known, inventory):
+        raise none_left(pool, known, inventory)
+    with open_device(desk.device_dir, _source(step.backup).device_id, step.backup.size):
+        return pool
+
+
+def check_verify(ctx: Context, desk: TapeDesk, step: TapeStep) -> None:
+    """Refuse to verify when a cartridge is not there."""
+    with ctx.catalog.read() as records:
+        parts = parts_to_read(records, step.backup.id, step.copy)
+    refuse_missing(desk, parts)
+
+
+def _source(backup: Backup) -> VolumeRef:
+    if backup.disk is None:
+        raise ValueError(f"backup {backup.id} has no disk copy")
+    return backup.disk.bv
+
+
+class _Leg:
+    """One tape copy that is being written: its row, its reader, its lease."""
+
+    def __init__(self, ctx: Context, desk: TapeDesk, step: TapeStep) -> None:
+        self._ctx, self._desk = ctx, desk
+        self._backup, self.copy = step.backup, step.copy
+        self._bv = _source(step.backup)
+        now = ctx.clock.now()
+        name = tape_lease(step.backup.id, step.copy.number)
+        try:
+            with ctx.catalog.begin() as records:
+                if step.new:
+                    records.put_tape_copy(step.backup.id, step.copy)
+                drop_dead_leases(records, [name])
+                claimed = records.claim_tape_copy(step.backup.id, step.copy.number, ctx.owner, now, ctx.lease_seconds)
+                leases = records.take_leases([name], ctx.owner, now, ctx.lease_seconds)
+                self._drop_old_reader(records, step.copy.owner)
+                records.add_reader(Reader(self._bv, step.backup.id, ReaderPurpose.TAPE, ctx.owner, now))
+                self.copy = replace(
+                    claimed, parts=(), sha256="", bytes_done=0, bytes_total=step.backup.size, verified_at=None,
+                    verified_ok=None, written_at=None,
+                )  # fmt: skip
+                records.put_tape_copy(step.backup.id, self.copy)
+                self.header = _header(records, step.backup, self.copy)
+        except Conflict as error:
+            raise busy(step.backup.id, step.copy) from error
+        self._beat = Heartbeat(ctx, leases)
+
+    def _drop_old_reader(self, records: Records, owner: str) -> None:
+        """Take away the mark of whoever wrote this copy before and died."""
+        for reader in records.readers([self._bv]):
+            if reader.backup_id == self._backup.id and reader.owner in (owner, self._ctx.owner):
+                records.remove_reader(self._bv, reader.owner)
+
+    def _save(self, **changes: object) -> None:
+        self.copy = replace(self.copy, **changes)  # type: ignore[arg-type]
+        with self._beat.transaction() as records:
+            records.put_tape_copy(self._backup.id, self.copy)
+
+    def progress(self, done: int) -> None:
+        """Record how far it is, now and then."""
+        if self._beat.due():
+            self._save(bytes_done=done)
+
+    def on_part(self, written: PartWritten) -> None:
+        """Record a part that is whole on its cartridge."""
+        header, entry = written.entry.header, written.entry
+        part = TapePart(
+            header.part, header.cartridge, header.data_file, header.offset, entry.bytes, entry.sha256, entry.data_block
+        )
+        self.copy = replace(self.copy, bytes_done=header.offset + entry.bytes, parts=(*self.copy.parts, part))
+        with self._beat.transaction() as records:
+            for cartridge in records.cartridges(barcodes=[header.cartridge]):
+                records.put_cartridge(
+                    replace(cartridge, files=written.files, bytes_written=written.bytes_written, full=written.full)
+                )
+            records.put_tape_copy(self._backup.id, self.copy)
+
+    def on_full(self, barcode: str) -> None:
+        """Record a cartridge on which not even one block fitted."""
+        with self._beat.transaction() as records:
+            for cartridge in records.cartridges(barcodes=[barcode]):
+                records.put_cartridge(replace(cartridge, full=True))
+
+    def end(self, error: Optional[BackupError], sha256: str = "") -> None:
+        """Record how it ended; nobody reads the backup volume any more."""
+        now = self._ctx.clock.now()
+        if error is None:
+            self.copy = replace(self.copy, state=TapeState.WRITTEN, sha256=sha256, written_at=now, error="")
+        else:
+            self.copy = replace(self.copy, state=TapeState.FAILED, error=error.sentence(), parts=())
+        with self._beat.transaction() as records:
+            records.put_tape_copy(self._backup.id, self.copy)
+            if error is not None:
+                note_bad_cartridge(records, error)
+            records.remove_reader(self._bv, self._ctx.owner)
+            self._beat.end(records)
+
+
+def _header(records: Records, backup: Backup, copy: TapeCopy) -> Header:
+    """Return what the headers of this copy say; the part, its cartridge and its place come later."""
+    volumes = records.volumes([backup.tv])
+    generations = [one.id for one in reversed(records.backups(tvs=[backup.tv])) if one.good_on_disk]
+    return Header(
+        backup_id=backup.id,
+        key=backup.key,
+        array=backup.tv.array,
+        volume=volumes[0].name if volumes else backup.tv.device_id,
+        device_id=backup.tv.device_id,
+        point_in_time=backup.point_in_time,
+        generation=generations.index(backup.id) + 1 if backup.id in generations else 0,
+        size=backup.size,
+        copy=copy.number,
+        run="",
+        part=0,
+        offset=0,
+        cartridge="",
+        data_file=0,
+    )
+
+
+def write_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
+    """Write a tape copy. A failure is recorded, leaves the disk generation valid, and is part of what is returned."""
+    pool = check_leg(ctx, desk, step)
+    bv = _source(step.backup)
+    leg = _Leg(ctx, desk, step)
+    failure: Optional[BackupError] = None
+    sha256 = ""
+    try:
+        with open_device(desk.device_dir, bv.device_id, step.backup.size) as device:
+            supply = Supply(ctx, desk, pool)
+            image = Image(leg.header, device)
+            sha256 = write_image(image, supply.next, leg.on_part, leg.on_full, leg.progress, desk.stream)
+    except BackupError as error:
+        failure = error
+    leg.end(failure, sha256)
+    return LegDone(step.backup, leg.copy, True, failure)
+
+
+def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
+    """Read a written copy again, compare every checksum, and record the date and the result."""
+    check_verify(ctx, desk, step)
+    name = tape_lease(step.backup.id, step.copy.number)
+    with ctx.catalog.begin() as records:
+        drop_dead_leases(records, [name])
+        leases = records.take_leases([name], ctx.owner, ctx.clock.now(), ctx.lease_seconds)
+        parts = parts_to_read(records, step.backup.id, step.copy)
+    beat = Heartbeat(ctx, leases)
+
+    def progress(_done: int) -> None:
+        if beat.due():
+            with beat.transaction():
+                pass
+
+    failure: Optional[BackupError] = None
+    try:
+        sha256 = read_image(parts, desk.library.load, ctx.owner, None, progress, desk.stream)
+        if sha256 != step.copy.sha256:
+            raise mismatch(parts[-1].barcode, f"image of backup {step.backup.id}", step.copy.sha256, sha256)
+    except BackupError as error:
+        failure = error
+    with beat.transaction() as records:
+        copy = step.copy
+        if failure is None or "barcode" in failure.details:
+            copy = replace(copy, verified_at=ctx.clock.now(), verified_ok=failure is None)
+            records.put_tape_copy(step.backup.id, copy)
+        if failure is not None:
+            note_bad_cartridge(records, failure)
+        beat.end(records)
+    return LegDone(step.backup, copy, copy != step.copy, failure)
+
+
+def run_step(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
+    """Do what a step says: write, then verify where that is asked for; a copy that needs nothing is left as it is."""
+    if step.action is TapeAction.KEEP:
+        return LegDone(step.backup, step.copy, False)
+    if step.action is TapeAction.VERIFY:
+        return verify_leg(ctx, desk, step)
+    done = write_leg(ctx, desk, step)
+    if done.error is not None or not step.verify:
+        return done
+    verified = verify_leg(ctx, desk, replace(step, copy=done.copy, action=TapeAction.VERIFY))
+    return replace(verified, changed=True)

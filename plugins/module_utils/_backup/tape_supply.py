@@ -1,0 +1,178 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Which cartridge takes the next part: registered ones of the pool, and blank ones that may join a scratch pool (behaviour.md §1)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, note_bad_cartridge
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge, PoolKind, TapePool
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
+    Blank,
+    Contents,
+    read_contents,
+    write_label,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Drive, Inventory, suspect
+from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import Mounted
+
+
+def new_cartridge(barcode: str, pool: str) -> Cartridge:
+    """Return a cartridge that is about to be labelled: the intent, until ``labelled_at`` is set."""
+    return Cartridge(barcode=barcode, uuid=str(uuid.uuid4()), pool=pool)
+
+
+def wrong_pool(barcode: str, found: str, wanted: str) -> BackupError:
+    """Return the error for a cartridge of another pool."""
+    return BackupError(
+        ErrorClass.WRONG_POOL,
+        f"Cartridge {barcode} belongs to pool {found}, not to {wanted}.",
+        next_step="Use a cartridge of the pool, or remove this one from its pool first (tape_cartridge).",
+        barcode=barcode,
+        pool=found,
+        wanted=wanted,
+    )
+
+
+def candidates(
+    pool: TapePool, known: Sequence[Cartridge], inventory: Inventory, tried: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Return the barcodes that may take a part, best first: begun ones, then empty ones, then blank strangers (scratch)."""
+    here = {slot.barcode for slot in inventory.slots} - tried
+    usable = [
+        one
+        for one in known
+        if one.pool == pool.name and one.barcode in here and not (one.full or one.suspect or one.retired)
+    ]
+    usable.sort(key=lambda one: (-one.bytes_written, one.barcode))
+    names = [one.barcode for one in usable]
+    if pool.kind is PoolKind.SCRATCH:
+        names += sorted(here - {one.barcode for one in known})
+    return tuple(names)
+
+
+def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) -> BackupError:
+    """Return ``cartridge_full`` when the pool has cartridges but no room, else ``no_cartridge``; says what each one is."""
+    states = []
+    for one in known:
+        if one.pool == pool.name:
+            here = inventory.slot(one.barcode) is not None
+            why = one.suspect and "suspect" or (one.full and "full") or (one.retired and "retired") or "no room left"
+            states.append(f"{one.barcode}: {why if here else 'not in the library'}")
+    full = any(one.full for one in known if one.pool == pool.name)
+    return BackupError(
+        ErrorClass.CARTRIDGE_FULL if full else ErrorClass.NO_CARTRIDGE,
+        f"Pool {pool.name} has no {'room left' if full else 'usable cartridge'} ({'; '.join(states) or 'it is empty'}).",
+        next_step="Put another cartridge into the library and add it to the pool (tape_cartridge), then run the copy again.",
+        unchanged="The disk generation stays valid.",
+        pool=pool.name,
+        cartridges=states,
+    )
+
+
+def the_pool(records: Records, name: str) -> TapePool:
+    """Return a declared pool; ``no_cartridge`` when nobody declared it."""
+    pools = records.pools([name])
+    if not pools:
+        raise BackupError(
+            ErrorClass.NO_CARTRIDGE,
+            f"The tape pool {name or '(none named)'} is not declared.",
+            next_step="Declare it with tape_pool, and put cartridges into it with tape_cartridge.",
+            pool=name,
+        )
+    return pools[0]
+
+
+class Supply:
+    """Gives one cartridge after the other; none twice."""
+
+    def __init__(self, ctx: Context, desk: TapeDesk, pool: TapePool) -> None:
+        self._ctx = ctx
+        self._desk = desk
+        self._pool = pool
+        self._tried: frozenset[str] = frozenset()
+
+    @contextmanager
+    def next(self) -> Iterator[Mounted]:
+        """Load the next cartridge that may take a part. Bad ones are marked suspect and passed over."""
+        with ExitStack() as stack:
+            yield self._mount(stack)
+
+    def _mount(self, stack: ExitStack) -> Mounted:
+        inventory = self._desk.library.inventory()
+        with self._ctx.catalog.read() as records:
+            known = records.cartridges()
+        problems: list[BackupError] = []
+        for barcode in candidates(self._pool, known, inventory, self._tried):
+            self._tried |= {barcode}
+            row = next((one for one in known if one.barcode == barcode), None)
+            mounted = self._try(stack, barcode, row, problems)
+            if mounted is not None:
+                return mounted
+        raise problems[0] if problems else none_left(self._pool, known, inventory)
+
+    def _try(
+        self, stack: ExitStack, barcode: str, row: Cartridge | None, problems: list[BackupError]
+    ) -> Mounted | None:
+        with ExitStack() as attempt:
+            try:
+                drive = attempt.enter_context(self._desk.library.load(barcode, self._ctx.owner))
+                contents = self._join(drive) if row is None else self._checked(drive, row)
+            except BackupError as error:
+                if row is not None:
+                    problems.append(error)
+                    with self._ctx.catalog.begin() as records:
+                        note_bad_cartridge(records, error)
+                return None  # a stranger that is not blank is nobody's business
+            if contents is None:
+                return None
+            stack.push(attempt.pop_all())
+            return Mounted(drive, contents)
+
+    def _join(self, drive: Drive) -> Contents | None:
+        """Let a blank cartridge join the scratch pool; None for one that is not blank."""
+        if not isinstance(read_contents(drive), Blank):
+            return None
+        return self._label(drive, new_cartridge(drive.barcode, self._pool.name))
+
+    def _label(self, drive: Drive, row: Cartridge) -> Contents:
+        with self._ctx.catalog.begin() as records:
+            records.put_cartridge(replace(row, capacity=drive.capacity))
+        label = Label(row.barcode, row.uuid, row.pool, self._ctx.clock.now())
+        write_label(drive, label)
+        with self._ctx.catalog.begin() as records:
+            records.put_cartridge(replace(row, capacity=drive.capacity, labelled_at=label.created, files=1))
+        return Contents(label, (), 1)
+
+    def _checked(self, drive: Drive, row: Cartridge) -> Contents:
+        """Compare what is on tape with what the catalog knows; the tape is the authority, and is not written when they differ."""
+        contents = read_contents(drive)
+        if isinstance(contents, Blank):
+            if row.labelled_at is None:  # whoever intended to label it died
+                return self._label(drive, row)
+            raise suspect(row.barcode, "the catalog knows a label, and the cartridge is blank")
+        if contents.label.uuid != row.uuid:
+            raise suspect(row.barcode, "it bears another label than the catalog knows")
+        if contents.label.pool != self._pool.name:
+            raise wrong_pool(row.barcode, contents.label.pool, self._pool.name)
+        with self._ctx.catalog.read() as records:
+            living = [
+                part.data_file
+                for backup in records.copies_on(row.barcode)
+                for copy in backup.tape
+                for part in copy.parts
+                if part.barcode == row.barcode
+            ]
+        if max(living, default=0) >= contents.append_file:
+            raise suspect(row.barcode, f"it ends before tape file {max(living)}, which holds a part of a living copy")
+        return contents
