@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What the entry of a module needs, once: errors, result, diff. Imports no adapter: Ansible ships whatever is imported."""
+"""What the entry of a module needs, once: errors, result, diff. Imports no adapter: Ansible ships what is imported."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ _LIBRARIES = {"pywbem": "pywbem", "sqlalchemy": "SQLAlchemy", "jmespath": "jmesp
 def run(module: AnsibleModule, work: Callable[[], Result]) -> None:
     """Do a module's work and end the module with its result.
 
-    A :class:`BackupError` becomes a failed result with ``msg`` (one sentence) and ``error_class``, ``error``, ``unchanged``,
-    ``next_step`` and ``details``; a library that is not there, Ansible's own sentence about it. Anything else is a bug and stays one.
+    A :class:`BackupError` becomes a failed result with ``msg`` (one sentence) and ``error_class``, ``error``,
+    ``unchanged``, ``next_step`` and ``details``; a library that is not there, Ansible's own sentence about it.
+    Anything else is a bug and stays one.
     """
     try:
         result = work()

@@ -87,6 +87,17 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """A pool that volumes are made from. Sizes in bytes."""
+
+    pool_id: str
+    name: str
+    thin: bool
+    total: int
+    remaining: int
+
+
+@dataclass(frozen=True)
 class Pair:
     """A source and a target of a copy."""
 

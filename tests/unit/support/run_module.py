@@ -4,9 +4,9 @@
 
 """Run a module as Ansible does: a process of its own, JSON in, JSON out, through its real argument spec.
 
-``run_module("eternus_info", {...}, check=True)`` returns the module's result. It works with ansible-core 2.16 to 2.22 without private
-names: the arguments go through ``ansible.module_utils.testing`` where that exists, else by standard input. Coverage follows the process
-(``patch = ["subprocess"]`` in pyproject.toml), since the environment is inherited.
+``run_module("eternus_info", {...}, check=True)`` returns the module's result. It works with ansible-core 2.16 to 2.22
+without private names: the arguments go through ``ansible.module_utils.testing`` where that exists, else by standard
+input. Coverage follows the process (``patch = ["subprocess"]`` in pyproject.toml), since the environment is inherited.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def run_module(
     :param env: more variables for the process, e.g. ``ETERNUS_HOST``.
     :param timeout: seconds after which the process is ended and the test fails.
     """
-    arguments = {**args, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}  # noqa: S108
+    arguments = {**args, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, f"{COLLECTION}.plugins.modules.{name}"],
         input=json.dumps(arguments),

@@ -1,0 +1,336 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The array behind CIM/WBEM: what the engine asks, as few requests as it takes (array.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes, paths, reading
+from ansible_collections.eternus.backup.plugins.module_utils._array.codes import Act
+from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Answer, Connection
+from ansible_collections.eternus.backup.plugins.module_utils._array.jobs import Ending, Pending, Settling
+from ansible_collections.eternus.backup.plugins.module_utils._array.mapping import Offer
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
+    Capabilities,
+    CopyType,
+    Outcome,
+    Pair,
+    Pool,
+    Session,
+    SessionState,
+    Volume,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._array.replication import Replication
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock, Wait
+
+_OFFER = ("SupportedReplicationTypes", "SupportedSynchronousActions", "SupportedAsynchronousActions")
+_COPYING = (SessionState.EXECUTING, SessionState.EQUIVALENT)
+
+#: Volumes that are asked for by DeviceID are read one by one up to here; more are cheaper by one enumeration.
+_SINGLE_READS = 8
+
+_BUSY = Wait(interval=1.0, timeout=30.0)
+_JOB_WAIT = Wait(interval=1.0, timeout=120.0)
+
+
+class WbemArray:
+    """One array over one connection; implements :class:`Array`. Nothing is sent before the first question.
+
+    :param known: what an earlier run kept (``known`` of that run): serial, service path, capabilities. It is used only
+        where the array tells that serial, so that a host that now leads elsewhere does no harm.
+    :param busy: how a request that met ``32787 device busy`` is repeated; seconds.
+    :param job_wait: how long a job that does not show its outcome is waited for; seconds.
+
+    Arrays are told apart by IdentifyingNumber. A session's element lies on another array (REC, ROPC) when the SystemName
+    in its path is not ours; that SystemName then stands for the array.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        known: Optional[Mapping[str, str]] = None,
+        clock: Optional[Clock] = None,
+        busy: Wait = _BUSY,
+        job_wait: Wait = _JOB_WAIT,
+    ) -> None:
+        """Take a connection that nothing was sent over yet."""
+        self._connection = connection
+        self._kept = dict(known or {})
+        self._clock = clock or SystemClock()
+        self._busy = busy
+        self._job_wait = job_wait
+        self._serial = ""
+        self._service: Any = None
+        self._offer: Optional[Offer] = None
+        self._session_paths: dict[Any, Any] = {}
+
+    @property
+    def serial(self) -> str:
+        """Return IdentifyingNumber, e.g. ``ET603SA4621302115``; asked once."""
+        if not self._serial:
+            found = self._connection.names(cim.PRODUCT_CLASS)
+            if not found:
+                raise _no_eternus(cim.PRODUCT_CLASS)
+            self._serial = str(found[0].keybindings["IdentifyingNumber"])
+            if self._kept.get("serial") != self._serial:
+                self._kept = {}
+        return self._serial
+
+    @property
+    def round_trips(self) -> int:
+        """Return how many requests were sent so far."""
+        return self._connection.round_trips
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Return what to keep for the next run: what was found out, on top of what was kept. Plain text, no secrets."""
+        found = {"serial": self._serial} if self._serial else {}
+        if self._service is not None:
+            found["service"] = paths.to_uri(self._service)
+        if self._offer is not None:
+            found["capabilities"] = self._offer.as_json()
+        return {**self._kept, **found}
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._connection.close()
+
+    def capabilities(self) -> Capabilities:
+        """Return what it can do; asked once."""
+        return self._offered().capabilities()
+
+    def volumes(self) -> Sequence[Volume]:
+        """Return every volume but hidden ones, by one enumeration."""
+        return reading.volumes(self._connection, self.serial)
+
+    def pools(self) -> Sequence[Pool]:
+        """Return every pool, by one enumeration a kind."""
+        return reading.pools(self._connection)
+
+    def find_volumes(self, names: Sequence[str]) -> Mapping[str, Volume]:
+        """Return volumes by name, DeviceID or ``wwn-0x...``; what is not there is left out."""
+        devices = {name: reading.device_of(name) for name in names}
+        if len(devices) <= _SINGLE_READS and all(devices.values()):
+            read = {
+                name: reading.volume(self._connection, self.serial, self._system(), device)
+                for name, device in devices.items()
+                if device
+            }
+            return {name: volume for name, volume in read.items() if volume is not None}
+        everything = self.volumes()
+        by_name = {volume.name: volume for volume in everything}
+        by_device = {volume.ref.device_id: volume for volume in everything}
+        found = {name: by_name.get(name) or by_device.get(device or "") for name, device in devices.items()}
+        return {name: volume for name, volume in found.items() if volume is not None}
+
+    def sessions(self) -> Sequence[Session]:
+        """Return every copy session, by one enumeration however many are wanted."""
+        ours = self.serial
+        found = list(reading.sessions(self._connection, lambda path, other: self._array_of(path, other, ours)))
+        self._session_paths = {session.key: path for session, path in found}
+        return [session for session, _path in found]
+
+    def start(self, copy_type: CopyType, pairs: Sequence[Pair], *, track: bool = False) -> Sequence[Outcome]:
+        """Start copies from source to target. ``unsupported_copy`` where not offered. ``track``: QuickOPC."""
+        if track and copy_type is CopyType.OPC:
+            copy_type = CopyType.QUICK_OPC
+        if not pairs:
+            return []
+        offered = self.capabilities()
+        if copy_type not in offered.copies:
+            return [Outcome(pair, _unsupported(copy_type, offered, pair)) for pair in pairs]
+        service, tracked = self._replication(), copy_type is CopyType.QUICK_OPC
+        elements = [(self._element(pair.source), self._element(pair.target)) for pair in pairs]
+        if offered.create_list and len(pairs) > 1:
+            sources, targets = zip(*elements)
+            answers = [service.create_list(copy_type, sources, targets, track=tracked)] * len(pairs)
+        else:
+            answers = [service.create(copy_type, source, target, track=tracked) for source, target in elements]
+        return self._outcomes(Act.START, copy_type, pairs, answers, lambda session: session is not None)
+
+    def suspend(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
+        """Suspend equivalent EC/REC sessions, at one instant where lists are offered; both sides are independent then.
+
+        Fracture for one pair; split, which is consistent over a list, for many.
+        """
+        many = len(pairs) > 1 and self.capabilities().modify_list
+        operation = cim.Operation.SPLIT if many else cim.Operation.FRACTURE
+        return self._modify(
+            Act.SUSPEND,
+            operation,
+            copy_type,
+            pairs,
+            lambda session: session is not None and session.state is SessionState.SUSPENDED,
+        )
+
+    def resume(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
+        """Copy the differences of suspended (or tracked) sessions and go on."""
+        # A tracked session looks the same before and after a short copy: there only the job tells.
+        return self._modify(
+            Act.RESUME,
+            cim.Operation.RESYNC,
+            copy_type,
+            pairs,
+            lambda session: copy_type.mirror and session is not None and session.state in _COPYING,
+        )
+
+    def release(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
+        """End sessions; one that is not there counts as ended."""
+        snapshot = copy_type is CopyType.SNAP_OPC
+        operation = cim.Operation.RETURN_TO_POOL if snapshot else cim.Operation.DETACH
+        return self._modify(Act.RELEASE, operation, copy_type, pairs, lambda session: session is None)
+
+    def _modify(
+        self,
+        act: Act,
+        operation: cim.Operation,
+        copy_type: CopyType,
+        pairs: Sequence[Pair],
+        shows: Callable[[Optional[Session]], bool],
+    ) -> Sequence[Outcome]:
+        if not pairs:
+            return []
+        service = self._replication()
+        sessions = [self._session_path(pair) for pair in pairs]
+        if len(pairs) > 1 and self.capabilities().modify_list:
+            answers = [service.modify_list(operation, copy_type, sessions)] * len(pairs)
+            if act is Act.RELEASE and answers[0].code == codes.NO_SESSION:
+                # All or none: one that is gone already kept the others from being ended.
+                answers = [service.modify(operation, session) for session in sessions]
+        else:
+            answers = [service.modify(operation, session) for session in sessions]
+        return self._outcomes(act, copy_type, pairs, answers, shows)
+
+    def _outcomes(
+        self,
+        act: Act,
+        copy_type: CopyType,
+        pairs: Sequence[Pair],
+        answers: Sequence[Answer],
+        shows: Callable[[Optional[Session]], bool],
+    ) -> Sequence[Outcome]:
+        pending = [
+            Pending(pair, answer.out.get("Job"))
+            for pair, answer in zip(pairs, answers)
+            if answer.code == codes.JOB_STARTED
+        ]
+        endings: Mapping[Any, Ending] = {}
+        if pending:
+            settling = Settling(self._connection, pending, self.sessions, shows)
+            endings = settling.wait(self._job_wait, self._clock)
+        return [
+            Outcome(
+                pair, _error(act, copy_type, pair, endings.get(pair.key) or Ending(answer.code, answer.description))
+            )
+            for pair, answer in zip(pairs, answers)
+        ]
+
+    def _replication(self) -> Replication:
+        return Replication(self._connection, self._service_path(), self._offered(), self._busy, self._clock)
+
+    def _service_path(self) -> Any:
+        if self._service is None:
+            _ = self.serial  # what was kept is of use only for the same array
+            self._service = paths.from_uri(self._kept.get("service", ""))
+        if self._service is None:
+            found = self._connection.names(cim.SERVICE_CLASS)
+            if not found:
+                raise _no_eternus(cim.SERVICE_CLASS)
+            self._service = found[0]
+        return self._service
+
+    def _offered(self) -> Offer:
+        if self._offer is None:
+            _ = self.serial
+            self._offer = Offer.from_json(self._kept.get("capabilities", "")) or self._ask_offer()
+        return self._offer
+
+    def _ask_offer(self) -> Offer:
+        found = self._connection.associated(
+            self._service_path(), cim.CAPABILITIES_ASSOCIATION, cim.CAPABILITIES_CLASS, _OFFER
+        )
+        if not found:
+            return Offer(frozenset(), frozenset())
+        instance = found[0]
+        types = frozenset(map(int, instance.get("SupportedReplicationTypes") or ()))
+        actions = frozenset(int(action) for name in _OFFER[1:] for action in instance.get(name) or ())
+        clone = Offer(types, actions).replication_type(CopyType.OPC)
+        return Offer(
+            types,
+            actions,
+            self._ask_operations(instance.path, clone) if clone else frozenset(),
+            self._ask_maximum(instance.path, min(types)) if types else 0,
+        )
+
+    def _ask_operations(self, path: Any, kind: cim.ReplicationType) -> frozenset[int]:
+        answer = self._connection.ask(path, "GetSupportedOperations", ReplicationType=_uint16(kind))
+        known = answer.out.get("SupportedOperations") if answer.code == codes.OK else None
+        return frozenset(map(int, known or ()))
+
+    def _ask_maximum(self, path: Any, kind: int) -> int:
+        answer = self._connection.ask(
+            path, "GetSupportedMaximum", ReplicationType=_uint16(kind), Component=_uint16(cim.TARGETS_PER_SOURCE)
+        )
+        return int(answer.out.get("MaxValue") or 0) if answer.code == codes.OK else 0
+
+    def _system(self) -> str:
+        return paths.system_name(self._service_path())
+
+    def _array_of(self, path: Any, other: Any, ours: str) -> str:
+        name, its = paths.system_name(path), paths.system_name(other)
+        if name in (its, ours) or (its != ours and name == self._system()):
+            return ours
+        return name
+
+    def _element(self, volume: Volume) -> Any:
+        return paths.path_of(volume, self._system() if not volume.path else "")
+
+    def _session_path(self, pair: Pair) -> Any:
+        listed = self._session_paths.get(pair.key)
+        if listed is not None:
+            return listed
+        return paths.session_path(self._element(pair.source), self._element(pair.target))
+
+
+def _uint16(value: int) -> Any:
+    import pywbem
+
+    return pywbem.Uint16(int(value))
+
+
+def _error(act: Act, copy_type: CopyType, pair: Pair, ending: Ending) -> Optional[BackupError]:
+    code = codes.OK if ending.code == codes.JOB_STARTED else ending.code
+    return codes.error_for(
+        code,
+        act,
+        f"{copy_type.value} {pair.source.name} -> {pair.target.name}",
+        description=ending.description,
+        source=str(pair.source.ref),
+        target=str(pair.target.ref),
+    )
+
+
+def _unsupported(copy_type: CopyType, offered: Capabilities, pair: Pair) -> BackupError:
+    names = ", ".join(sorted(kind.value for kind in offered.copies)) or "none"
+    return BackupError(
+        ErrorClass.UNSUPPORTED_COPY,
+        f"The array does not offer {copy_type.value} for {pair.source.name} -> {pair.target.name}; it offers {names}.",
+        next_step="Choose a copy that the array offers, or register the licence for it on the array.",
+        offered=sorted(kind.value for kind in offered.copies),
+        source=str(pair.source.ref),
+        target=str(pair.target.ref),
+    )
+
+
+def _no_eternus(class_name: str) -> BackupError:
+    return BackupError(
+        ErrorClass.ARRAY_ERROR,
+        f"What answers shows no {class_name} in {cim.NAMESPACE}: it does not look like an ETERNUS.",
+        next_step="Check that host and port lead to the array's SMI-S agent.",
+    )
