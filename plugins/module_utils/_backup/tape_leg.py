@@ -14,11 +14,11 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     Heartbeat,
     TapeDesk,
     drop_dead_leases,
-    mark_suspect,
     note_bad_cartridge,
     parts_to_read,
     refuse_missing,
@@ -159,6 +159,7 @@ class _Leg:
             if error is not None:
                 note_bad_cartridge(records, error)
             records.remove_reader(self._bv, self._ctx.owner)
+            finish_leaving(records, self._bv)
             self._beat.end(records)
 
 
@@ -219,7 +220,7 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
 
     failure: Optional[BackupError] = None
     try:
-        sha256 = read_image(parts, desk.library.load, ctx.owner, None, progress, desk.stream)
+        sha256 = read_image(parts, lambda barcode: desk.library.load(barcode, ctx.owner), None, progress, desk.stream)
         if sha256 != step.copy.sha256:
             raise mismatch(parts[-1].barcode, f"image of backup {step.backup.id}", step.copy.sha256, sha256)
     except BackupError as error:

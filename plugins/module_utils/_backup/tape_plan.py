@@ -64,7 +64,8 @@ def plan_tape(
 ) -> TapePlan:
     """Plan the tape legs of these backups, oldest first.
 
-    :param named: the backups were named one by one: one without a tape copy gets one, and one that cannot be written is refused.
+    :param named: the backups were named one by one: one without a tape copy gets one; one that cannot be written is
+        refused.
     :param verify: written copies that were not found equal since are read again.
     :param pool: the pool for copies that are new; empty: the policy's.
     """

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which cartridge takes the next part: registered ones of the pool, and blank ones that may join a scratch pool (behaviour.md §1)."""
+"""Which cartridge takes the next part: those of the pool, and blank ones that may join a scratch pool."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def wrong_pool(barcode: str, found: str, wanted: str) -> BackupError:
 def candidates(
     pool: TapePool, known: Sequence[Cartridge], inventory: Inventory, tried: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """Return the barcodes that may take a part, best first: begun ones, then empty ones, then blank strangers (scratch)."""
+    """Return the barcodes that may take a part, best first: begun, then empty, then blank strangers (scratch)."""
     here = {slot.barcode for slot in inventory.slots} - tried
     usable = [
         one
@@ -62,18 +62,20 @@ def candidates(
 
 
 def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) -> BackupError:
-    """Return ``cartridge_full`` when the pool has cartridges but no room, else ``no_cartridge``; says what each one is."""
+    """Return ``cartridge_full`` when the pool has cartridges but no room, else ``no_cartridge``."""
     states = []
     for one in known:
         if one.pool == pool.name:
             here = inventory.slot(one.barcode) is not None
-            why = one.suspect and "suspect" or (one.full and "full") or (one.retired and "retired") or "no room left"
+            flags = (("suspect", one.suspect), ("full", one.full), ("retired", one.retired), ("no room left", True))
+            why = next(word for word, holds in flags if holds)
             states.append(f"{one.barcode}: {why if here else 'not in the library'}")
     full = any(one.full for one in known if one.pool == pool.name)
     return BackupError(
         ErrorClass.CARTRIDGE_FULL if full else ErrorClass.NO_CARTRIDGE,
-        f"Pool {pool.name} has no {'room left' if full else 'usable cartridge'} ({'; '.join(states) or 'it is empty'}).",
-        next_step="Put another cartridge into the library and add it to the pool (tape_cartridge), then run the copy again.",
+        f"Pool {pool.name} has no {'room left' if full else 'usable cartridge'} "
+        f"({'; '.join(states) or 'it is empty'}).",
+        next_step="Add another cartridge to the pool (tape_cartridge), then run the copy again.",
         unchanged="The disk generation stays valid.",
         pool=pool.name,
         cartridges=states,
@@ -155,7 +157,7 @@ class Supply:
         return Contents(label, (), 1)
 
     def _checked(self, drive: Drive, row: Cartridge) -> Contents:
-        """Compare what is on tape with what the catalog knows; the tape is the authority, and is not written when they differ."""
+        """Compare the tape with what the catalog knows; where they differ, it is not written."""
         contents = read_contents(drive)
         if isinstance(contents, Blank):
             if row.labelled_at is None:  # whoever intended to label it died

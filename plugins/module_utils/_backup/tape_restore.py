@@ -1,0 +1,151 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Back from tape: a volume is written from cartridges, and every checksum compared (behaviour.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
+    Target,
+    Wanted,
+    choose_backup,
+    choose_target,
+    refuse_sessions,
+    refuse_target,
+    the_volume,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
+    Heartbeat,
+    TapeDesk,
+    drop_dead_leases,
+    note_bad_cartridge,
+    parts_to_read,
+    refuse_missing,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Allocation,
+    Backup,
+    Lease,
+    TapeCopy,
+    UndefinedTarget,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._tape.device import Device, open_device
+from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import PartToRead, mismatch, read_image
+
+
+@dataclass(frozen=True)
+class TapeRestorePlan:
+    """What is to be written where."""
+
+    volume: str
+    backup: Backup
+    copy: TapeCopy
+    parts: Sequence[PartToRead]
+    target: Target
+
+    @property
+    def leases(self) -> tuple[str, ...]:
+        """Return the leases that the work needs: both volumes, as the engine names them (operation.py)."""
+        return tuple(sorted({f"volume:{self.backup.tv}", f"volume:{self.target.ref}"}))
+
+
+def plan_restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
+    """Choose, and refuse whatever is wrong before anything is changed. Check mode stops after this."""
+    with ctx.catalog.read() as records:
+        plan = _plan(ctx, records, wanted)
+    refuse_missing(desk, plan.parts)
+    with _opened(desk, plan):
+        return plan
+
+
+def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
+    source = the_volume(records, wanted.volume)
+    backup, copy = choose_backup(source.name, records.backups(tvs=[source.ref]), wanted)
+    target = choose_target(ctx, records, wanted.target, source)
+    refuse_target(records, source, target, wanted)
+    refuse_sessions(ctx, records, source, target)
+    parts = parts_to_read(records, backup.id, copy)
+    return TapeRestorePlan(source.name, backup, copy, parts, target)
+
+
+@contextmanager
+def _opened(desk: TapeDesk, plan: TapeRestorePlan) -> Iterator[Device]:
+    with open_device(desk.device_dir, plan.target.ref.device_id, plan.backup.size, write=True) as device:
+        yield device
+
+
+def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
+    """Write the target from tape; return the plan that was carried out, its copy now proven.
+
+    Until the end the target bears the marker of an undefined content, and keeps it when anything fails.
+    """
+    plan = plan_restore(ctx, desk, wanted)
+    beat = Heartbeat(ctx, _begin(ctx, plan, wanted))
+
+    def progress(_done: int) -> None:
+        if beat.due():
+            with beat.transaction():
+                pass
+
+    try:
+        with _opened(desk, plan) as device:
+            sha256 = read_image(
+                plan.parts, lambda barcode: desk.library.load(barcode, ctx.owner), device, progress, desk.stream
+            )
+        if sha256 != plan.copy.sha256:
+            raise mismatch(plan.parts[-1].barcode, f"image of backup {plan.backup.id}", plan.copy.sha256, sha256)
+    except BackupError as error:
+        with beat.transaction() as records:
+            records.mark_undefined(_marker(ctx, plan, error.message))
+            note_bad_cartridge(records, error)
+            beat.end(records)
+        raise _left_undefined(plan, error) from error
+    copy = replace(plan.copy, verified_at=ctx.clock.now(), verified_ok=True)
+    with beat.transaction() as records:
+        records.put_tape_copy(plan.backup.id, copy)
+        records.clear_undefined(plan.target.ref)
+        beat.end(records)
+    return replace(plan, copy=copy)
+
+
+def _begin(ctx: Context, plan: TapeRestorePlan, wanted: Wanted) -> Sequence[Lease]:
+    """Take the leases, look once more, and write down that the target is about to be overwritten."""
+    now = ctx.clock.now()
+    try:
+        with ctx.catalog.begin() as records:
+            drop_dead_leases(records, plan.leases)
+            leases = records.take_leases(plan.leases, ctx.owner, now, ctx.lease_seconds)
+            again = _plan(ctx, records, replace(wanted, backup_id=plan.backup.id))
+            if again.target.reserve:
+                records.allocate([Allocation(again.target.ref, plan.backup.tv, None, now)])
+            records.mark_undefined(_marker(ctx, plan, "a restore from tape runs, or was broken off"))
+            return leases
+    except Conflict as error:
+        raise BackupError(
+            ErrorClass.BUSY,
+            f"Another operation took {plan.target.name} meanwhile.",
+            next_step="Run it again.",
+            volume=plan.target.name,
+        ) from error
+
+
+def _marker(ctx: Context, plan: TapeRestorePlan, reason: str) -> UndefinedTarget:
+    return UndefinedTarget(plan.target.ref, plan.backup.id, ctx.clock.now(), reason)
+
+
+def _left_undefined(plan: TapeRestorePlan, error: BackupError) -> BackupError:
+    return BackupError(
+        error.error_class,
+        error.message,
+        next_step=error.next_step,
+        unchanged=f"The content of {plan.target.name} is undefined until a restore succeeds; the tapes were only read.",
+        **{**error.details, "target": plan.target.name, "backup": plan.backup.id},
+    )
