@@ -1,0 +1,125 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Leases, lost by a dead owner when they run out; the journal, intent before act (DESIGN.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, Lease, StepState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, of
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import ENTRY, LEASE
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import moment
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+
+try:
+    import sqlalchemy as sa
+except ImportError:  # connect.py says so before anything here runs
+    ...
+
+
+class LeaseRows(Rows):
+    """Leases. Tokens come from one counter and never repeat, also when a lease was given back in between."""
+
+    def take_leases(self, names: Collection[str], owner: str, now: datetime, seconds: float) -> Sequence[Lease]:
+        """Take all or none. What the same owner holds already is prolonged and keeps its token."""
+        held = self._held(names)
+        others = [one for one in held.values() if one.owner != owner and one.expires_at > now]
+        if others:
+            raise _busy(others)
+        mine = [one for one in held.values() if one.owner == owner]
+        fresh = sorted(set(names) - {one.name for one in mine})
+        until = now + timedelta(seconds=seconds)
+        taken = [replace(one, expires_at=until) for one in mine]
+        taken += [Lease(name, owner, token, now, until) for token, name in enumerate(fresh, self._tokens(len(fresh)))]
+        self._put(self._t.leases, [LEASE.row(one) for one in taken])
+        return sorted(taken, key=lambda one: one.name)
+
+    def renew_leases(self, leases: Collection[Lease], now: datetime, seconds: float) -> Sequence[Lease]:
+        """Prolong leases; ``busy`` when one was taken over. One that ran out and that nobody wanted is still ours."""
+        self.fence(leases)
+        renewed = [replace(one, expires_at=now + timedelta(seconds=seconds)) for one in leases]
+        self._put(self._t.leases, [LEASE.row(one) for one in renewed])
+        return renewed
+
+    def fence(self, leases: Collection[Lease]) -> None:
+        held = self._held([one.name for one in leases])
+        lost = [one.name for one in leases if one.name not in held or held[one.name].token != one.token]
+        others = [held[name] for name in lost if name in held]
+        if others:
+            raise _busy(others)
+        if lost:
+            raise BackupError(
+                ErrorClass.BUSY,
+                f"The lease of {', '.join(lost)} was given back meanwhile.",
+                next_step="Run again: the next run looks where this one was stopped.",
+                unchanged="Nothing of this transaction is in the catalog.",
+                leases=lost,
+            )
+
+    def drop_leases(self, leases: Collection[Lease]) -> None:
+        """Give leases back; those of another owner meanwhile stay his."""
+        table = self._t.leases
+        self._delete(table, [(table.c.name == one.name) & (table.c.token == one.token) for one in leases])
+
+    def leases(self) -> Sequence[Lease]:
+        """Return all leases, also those that have run out, oldest first."""
+        return sorted(self._held(None).values(), key=lambda one: (one.acquired_at, one.token))
+
+    def _held(self, names: Optional[Collection[str]]) -> dict[str, Lease]:
+        rows = self._all(self._t.leases, among(self._t.leases.c.name, names))
+        return {lease.name: lease for lease in map(LEASE.value, rows)}
+
+    def _tokens(self, count: int) -> int:
+        """Return the first of ``count`` tokens that were never given to anybody."""
+        table = self._t.schema
+        last = int(self._connection.execute(sa.select(table.c.last_token)).scalar_one())
+        self._connection.execute(sa.update(table).values(last_token=last + count))
+        return last + 1
+
+
+def _busy(held: Sequence[Lease]) -> BackupError:
+    """Return ``busy``: who holds it, since when, and until when at most."""
+    ordered = sorted(held, key=lambda one: one.name)
+    shown = [
+        {
+            "name": one.name,
+            "owner": one.owner,
+            "since": one.acquired_at.isoformat(),
+            "expires": one.expires_at.isoformat(),
+        }
+        for one in ordered
+    ]
+    first = shown[0]
+    others = f", and {len(held) - 1} more" if len(held) > 1 else ""
+    return BackupError(
+        ErrorClass.BUSY,
+        f"{first['name']} is held by {first['owner']} since {first['since']}{others}.",
+        next_step=f"Run again when that has ended; should it have died, its lease runs out at {first['expires']}.",
+        held=shown,
+    )
+
+
+class JournalRows(Rows):
+    """Journal entries."""
+
+    def open_entries(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[JournalEntry]:
+        table = self._t.journal
+        # The value stands in the statement, so that SQLite sees that the index of open entries serves.
+        still_open = sa.select(table).where(table.c.state == sa.literal_column("'intended'"))
+        rows = self._all(still_open, of(table, "tv", tvs))
+        return [ENTRY.value(row) for row in sorted(rows, key=lambda row: int(row["sequence"]))]
+
+    def intend(self, entries: Collection[JournalEntry]) -> None:
+        self._insert(self._t.journal, [ENTRY.row(one) for one in entries])
+
+    def settle(self, ids: Collection[str], state: StepState, now: datetime) -> None:
+        """Write what became of steps; ``Conflict`` when one was never intended."""
+        table = self._t.journal
+        self._change(table, among(table.c.id, ids), len(set(ids)), state=state.value, settled_at=moment(now))

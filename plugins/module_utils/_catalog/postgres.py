@@ -1,0 +1,90 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The catalog in a PostgreSQL database, for several hosts or Tower nodes (DESIGN.md, Catalog)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import LOCK_SECONDS, unavailable
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import tables, upgrade, version_of
+
+try:
+    import sqlalchemy as sa
+except ImportError:  # connect.py says so before anything here runs
+    ...
+
+#: The advisory lock under which a catalog is made: "eternus" as bytes.
+_MAKING = int.from_bytes(b"eternus", "big")
+
+
+class PostgresDoor:
+    """A PostgreSQL database. Writers take turns by the lock of one row, as they do at SQLite: then a plan that was made
+    inside the transaction still holds when it is written, and no serialization failure can occur that a caller would
+    have to repeat.
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        place = f"{url.host or url.query.get('host') or 'the local socket'}" + (f":{url.port}" if url.port else "")
+        self.where = f"{url.database or 'default'} at {place}"
+        self.secret = str(url.password or "")
+
+    def check(self) -> None:
+        """Refuse when the driver is missing."""
+        try:
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise unavailable(
+                "The Python library psycopg is missing on this host, and the catalog is a PostgreSQL database.",
+                "Install psycopg[binary] for the Python that runs the module.",
+            ) from None
+
+    def exists(self) -> bool:
+        """Tell whether the database holds a catalog."""
+        engine = self.engine()
+        try:
+            with self.reading(engine) as connection:
+                return version_of(connection) > 0
+        finally:
+            engine.dispose()
+
+    def writable(self) -> bool:
+        """Tell that writing may be tried: the database knows better, and says so."""
+        return True
+
+    def make(self) -> None:
+        """Make a catalog in one transaction; of two processes the second finds the first one's."""
+        engine = self.engine()
+        try:
+            with engine.connect() as connection, connection.begin():
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
+                upgrade(connection, self.where)
+        finally:
+            engine.dispose()
+
+    def engine(self) -> sa.Engine:
+        """Return the engine; a connection that died in the pool is replaced."""
+        return sa.create_engine(self._url, pool_pre_ping=True)
+
+    @contextlib.contextmanager
+    def writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Open a transaction that no other writer disturbs: each statement after the lock sees what was committed."""
+        with engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            connection.execute(sa.select(tables().schema.c.version).with_for_update())
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state of the catalog and cannot write."""
+        with engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """Nothing stands in the way: a database may hold other tables too, ours bear a prefix."""

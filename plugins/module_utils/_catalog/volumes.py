@@ -1,0 +1,168 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Arrays, registered volumes and what they are called, policies, markers; allocations and readers of backup volumes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Allocation,
+    ArrayRecord,
+    Policy,
+    Reader,
+    RegisteredVolume,
+    Role,
+    UndefinedTarget,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, of
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import (
+    ALLOCATION,
+    ARRAY,
+    POLICY,
+    READER,
+    UNDEFINED,
+    VOLUME,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import moment, ref_of
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+
+_DEVICE = re.compile(r"(?:wwn-0x)?([0-9a-f]{32})", re.IGNORECASE)
+
+
+class VolumeRows(Rows):
+    """Arrays, volumes, policies, undefined targets."""
+
+    def array(self, serial: str) -> Optional[ArrayRecord]:
+        rows = self._all(self._t.arrays, [self._t.arrays.c.serial == serial])
+        return ARRAY.value(rows[0]) if rows else None
+
+    def put_array(self, record: ArrayRecord) -> None:
+        self._put(self._t.arrays, [ARRAY.row(record)])
+
+    def volumes(
+        self, refs: Optional[Collection[VolumeRef]] = None, *, role: Optional[Role] = None
+    ) -> Sequence[RegisteredVolume]:
+        found = map(VOLUME.value, self._all(self._t.volumes, of(self._t.volumes, "ref", refs)))
+        return sorted((one for one in found if role in (None, one.role)), key=lambda one: (one.registered_at, one.ref))
+
+    def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
+        table = self._t.volumes
+        words = {*names, *(name.partition("/")[2] for name in names)}
+        devices = {_device(word) for word in words} - {""}
+        rows = self._all(table, among(table.c.name, words))
+        rows += self._all(table, among(table.c.ref_device, {*devices, *map(str.lower, devices)}))
+        return _pick(names, {one.ref: one for one in map(VOLUME.value, rows)}.values())
+
+    def put_volumes(self, volumes: Collection[RegisteredVolume]) -> None:
+        self._put(self._t.volumes, [VOLUME.row(one) for one in volumes])
+
+    def remove_volumes(self, refs: Collection[VolumeRef]) -> None:
+        """Unregister volumes; :class:`Conflict` when one has a policy, or an allocation names it."""
+        for prefix in ("bv", "tv"):
+            if self._all(self._t.allocations, of(self._t.allocations, prefix, refs)):
+                raise Conflict("a volume that is to be unregistered has an allocation")
+        self._delete(self._t.volumes, of(self._t.volumes, "ref", refs))
+
+    def policies(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Policy]:
+        rows = self._all(self._t.policies, of(self._t.policies, "tv", tvs))
+        return sorted(map(POLICY.value, rows), key=lambda one: one.tv)
+
+    def put_policies(self, policies: Collection[Policy]) -> None:
+        self._put(self._t.policies, [POLICY.row(one) for one in policies])
+
+    def remove_policies(self, tvs: Collection[VolumeRef]) -> None:
+        self._delete(self._t.policies, of(self._t.policies, "tv", tvs))
+
+    def undefined_targets(self, volumes: Optional[Collection[VolumeRef]] = None) -> Sequence[UndefinedTarget]:
+        rows = self._all(self._t.undefined, of(self._t.undefined, "volume", volumes))
+        return sorted(map(UNDEFINED.value, rows), key=lambda one: (one.since, one.volume))
+
+    def mark_undefined(self, target: UndefinedTarget) -> None:
+        self._put(self._t.undefined, [UNDEFINED.row(target)])
+
+    def clear_undefined(self, volume: VolumeRef) -> None:
+        self._delete(self._t.undefined, of(self._t.undefined, "volume", [volume]))
+
+
+class AllocationRows(Rows):
+    """Allocations and readers: one row a BV, so that two processes never pick the same one."""
+
+    def allocations(
+        self, *, tvs: Optional[Collection[VolumeRef]] = None, bvs: Optional[Collection[VolumeRef]] = None
+    ) -> Sequence[Allocation]:
+        table = self._t.allocations
+        rows = [
+            row for tv in of(table, "tv", tvs) for bv in of(table, "bv", bvs) for row in self._all(table, [tv & bv])
+        ]
+        return sorted(map(ALLOCATION.value, rows), key=lambda one: (one.allocated_at, one.bv))
+
+    def allocate(self, allocations: Collection[Allocation]) -> None:
+        """Take unused BVs; :class:`Conflict` when one is taken already, or is not registered."""
+        taken = self.allocations(bvs=[one.bv for one in allocations])
+        if taken:
+            raise Conflict(f"{taken[0].bv} serves {taken[0].tv} already")
+        self._insert(self._t.allocations, [ALLOCATION.row(one) for one in allocations])
+
+    def set_suspended(self, bvs: Collection[VolumeRef], at: Optional[datetime]) -> None:
+        """Note when sessions were suspended, None for resumed; :class:`Conflict` when a BV is not allocated."""
+        where = of(self._t.allocations, "bv", bvs)
+        self._change(self._t.allocations, where, len(set(bvs)), suspended_at=None if at is None else moment(at))
+
+    def free(self, bvs: Collection[VolumeRef]) -> None:
+        for row in self._all(self._t.disks, of(self._t.disks, "bv", bvs)):
+            raise Conflict(f"{ref_of(row, 'bv')} carries backup {row['backup_id']}")
+        for reader in self.readers(bvs):
+            raise Conflict(f"{reader.bv} is read by {reader.owner}")
+        self._delete(self._t.allocations, of(self._t.allocations, "bv", bvs))
+
+    def readers(self, bvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Reader]:
+        rows = self._all(self._t.readers, of(self._t.readers, "bv", bvs))
+        return sorted(map(READER.value, rows), key=lambda one: (one.since, one.bv, one.owner))
+
+    def add_reader(self, reader: Reader) -> None:
+        """Protect a BV; :class:`Conflict` when it is not allocated, or this owner reads it already."""
+        self._insert(self._t.readers, [READER.row(reader)])
+
+    def remove_reader(self, bv: VolumeRef, owner: str) -> None:
+        table = self._t.readers
+        self._delete(table, [one & (table.c.owner == owner) for one in of(table, "bv", [bv])])
+
+
+def _device(name: str) -> str:
+    """Return the DeviceID in upper case that a name spells, or nothing."""
+    match = _DEVICE.fullmatch(name)
+    return match.group(1).upper() if match else ""
+
+
+def _pick(names: Collection[str], volumes: Iterable[RegisteredVolume]) -> dict[str, RegisteredVolume]:
+    """Return the volume that each name means, ``SERIAL/NAME`` too; ``invalid_option`` for volumes of two arrays."""
+    by_word: dict[str, list[RegisteredVolume]] = {}
+    for volume in volumes:
+        for word in {volume.name, volume.ref.device_id.upper()}:
+            by_word.setdefault(word, []).append(volume)
+    found = {}
+    for name in names:
+        fitting = by_word.get(name) or by_word.get(_device(name), [])
+        if not fitting:
+            serial, _slash, rest = name.partition("/")
+            there = by_word.get(rest) or by_word.get(_device(rest), [])
+            fitting = [volume for volume in there if volume.ref.array == serial]
+        if len(fitting) > 1:
+            several = sorted(f"{volume.ref.array}/{volume.name}" for volume in fitting)
+            raise BackupError(
+                ErrorClass.INVALID_OPTION,
+                f"The name {name} is borne by several registered volumes: {', '.join(several)}.",
+                next_step="Write SERIAL/NAME, or the DeviceID.",
+                candidates=several,
+            )
+        if fitting:
+            found[name] = fitting[0]
+    return found
