@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 import uuid
 from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Optional
 
 from .config import ArrayConfig, Knobs
 from .copier import Copier
@@ -20,7 +21,7 @@ from .domain import Domain
 from .failpoints import FailPoints
 from .media import Fingerprint
 from .model import Code, CopyState, Job, JobState, Key, Progress, Refused, Session, SyncType, Volume
-from .operate import operate
+from .operate import operate, stop
 from .replica import Replica
 from .start import Wish, start
 from .statelog import StateLog
@@ -28,7 +29,7 @@ from .traffic import Traffic
 from .volumes import Volumes
 
 _JOBS_KEPT = 10_000
-Write = Tuple[str, int, bytes]  # DeviceID, offset in bytes, data
+Write = tuple[str, int, bytes]  # DeviceID, offset in bytes, data
 
 
 @dataclass
@@ -56,15 +57,15 @@ class SimArray:
         self.knobs: Knobs = self.config.knobs
         self.counters = Counters()
         self.failpoints = FailPoints()
-        self.pending_jobs: List[PendingJob] = []
+        self.pending_jobs: list[PendingJob] = []
         self.jobs: OrderedDict[str, Job] = OrderedDict()
-        self._history: Deque[Tuple[float, Key, Optional[Session]]] = deque()
+        self._history: deque[tuple[float, Key, Optional[Session]]] = deque()
         self.log = StateLog(self.directory / "state.jsonl")
         self.domain = Domain()
         self.domain.add_array(self)
         self.traffic = Traffic(self.domain)
         self._volumes = Volumes(self)
-        self.volumes: Dict[str, Volume] = self._volumes.by_id
+        self.volumes: dict[str, Volume] = self._volumes.by_id
         self.pools = self._volumes.pools
         self._copier = Copier(self)
         self._load_sessions()
@@ -86,7 +87,7 @@ class SimArray:
         """Make a volume of zeros. Refused: 32788 name in use, 4097 size, 5 unknown pool."""
         return self.create_volumes([(name, size_bytes)], pool_id, hidden=hidden)[0]
 
-    def create_volumes(self, wanted: Sequence[Tuple[str, int]], pool_id: str, *, hidden: bool = False) -> List[Volume]:
+    def create_volumes(self, wanted: Sequence[tuple[str, int]], pool_id: str, *, hidden: bool = False) -> list[Volume]:
         """Make many volumes of (name, size in bytes), all or none."""
         with self.domain.lock:
             self._check("create_volume", names=[name for name, _size in wanted])
@@ -133,7 +134,7 @@ class SimArray:
         """Tell whether a session shows on this array: it has one of the volumes."""
         return replica.home is self or any(device_id in self.volumes for device_id in replica.key)
 
-    def sessions(self, stale: bool = True) -> List[Session]:
+    def sessions(self, stale: bool = True) -> list[Session]:
         """Return the sessions, copies. With ``stale`` as they were ``knobs.stale_seconds`` ago."""
         with self.domain.lock:
             shown = {r.key: r.snapshot() for r in self.domain.replicas.values() if self.sees(r)}
@@ -158,7 +159,7 @@ class SimArray:
 
     def start_sessions(
         self, pairs: Sequence[Key], sync_type: int, mode: int = 2, *, sync_maintained: bool = False
-    ) -> List[Session]:
+    ) -> list[Session]:
         """Start copies of (source, target), all or none. ``sync_maintained`` with a clone makes it differential."""
         try:
             wish = Wish(SyncType(sync_type), mode, sync_maintained)
@@ -171,7 +172,7 @@ class SimArray:
                 self._check("start_sessions", source=source_id, target=target_id)
             return start(self, pairs, wish)
 
-    def operate(self, pairs: Sequence[Key], operation: int, force: bool = False) -> List[Session]:
+    def operate(self, pairs: Sequence[Key], operation: int, force: bool = False) -> list[Session]:
         """Carry out an operation of array.md on all sessions at one instant, or refuse it for all."""
         with self.domain.lock:
             for source_id, target_id in pairs:
@@ -186,8 +187,6 @@ class SimArray:
 
     def break_session(self, source_id: str, target_id: str) -> None:
         """Break a session now (CopyState 5)."""
-        from .operate import stop
-
         with self.domain.lock:
             self.session(source_id, target_id)
             replica = self.domain.replicas[source_id, target_id]
@@ -254,11 +253,12 @@ class SimArray:
 
     def remember(self, *replicas: Replica) -> None:
         """Write sessions to the log, all in one line, with what their volumes' files look like."""
-        records = [("session", "/".join(replica.key), replica.to_record()) for replica in replicas if replica.home is self]
+        ours = [replica for replica in replicas if replica.home is self]
+        records = [("session", "/".join(replica.key), replica.to_record()) for replica in ours]
         ids = {device_id for replica in replicas for device_id in replica.key if device_id in self.volumes}
         self.log.put([*records, *self._file_records(ids)])
 
-    def _file_records(self, ids: Iterable[str]) -> List[Tuple[str, str, Optional[Dict[str, Any]]]]:
+    def _file_records(self, ids: Iterable[str]) -> list[tuple[str, str, Optional[dict[str, Any]]]]:
         prints = self.traffic.fingerprints
         return [("file", key, {"seen": list(prints[key] or ())} if prints.get(key) else None) for key in ids]
 

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, List, Mapping
+from typing import Any
 
 TIB = 1 << 40
 
@@ -28,8 +29,8 @@ class Knobs:
     job_seconds: float = 0.0  # how long a job runs before it acts
     stale_seconds: float = 0.0  # how far lists of sessions lag behind
     list_support: bool = True  # CreateListReplica and ModifyListSynchronization
-    replication_types: List[int] = field(default_factory=lambda: list(ALL_TYPES))
-    actions: List[int] = field(default_factory=lambda: list(ALL_ACTIONS))
+    replication_types: list[int] = field(default_factory=lambda: list(ALL_TYPES))
+    actions: list[int] = field(default_factory=lambda: list(ALL_ACTIONS))
     quick_opc: bool = True
     max_sessions_per_source: int = 8
     max_sessions_device: int = 2048
@@ -37,7 +38,7 @@ class Knobs:
     peer_reachable: bool = True  # False: the path to the linked arrays is down
 
     def update(self, values: Mapping[str, Any]) -> None:
-        """Set the knobs that are named. An unknown name or a value of another kind is a ValueError; then none is set."""
+        """Set the knobs that are named. An unknown name or a value of another kind is a ValueError: none is set."""
         known = {item.name: getattr(self, item.name) for item in fields(self)}
         for name, value in values.items():
             if name not in known:
@@ -48,11 +49,11 @@ class Knobs:
         for name, value in values.items():
             setattr(self, name, value)
 
-    def supported_actions(self) -> List[int]:
+    def supported_actions(self) -> list[int]:
         """Return the actions that are offered: without list support, none that takes a list."""
         return [action for action in self.actions if self.list_support or action not in LIST_ACTIONS]
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return all knobs by name."""
         return asdict(self)
 
@@ -74,7 +75,7 @@ class ArrayConfig:
     model: str = "ET603SA4621302115"
     serial: str = ""  # empty: the last ten characters of ``model``
     name: str = "eternus"
-    pools: List[PoolConfig] = field(
+    pools: list[PoolConfig] = field(
         default_factory=lambda: [PoolConfig("TPP0004", "thin", "thin"), PoolConfig("RSP0005", "raid", "raid")]
     )
     knobs: Knobs = field(default_factory=Knobs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Optional
 
 from .model import EXTENT, CopyState, CopyType, JobState, Progress, Refused, now
 from .operate import resume, stop
@@ -108,7 +108,7 @@ class Copier:
         self._credit = min(self._credit + elapsed * rate, max(EXTENT, 0.1 * rate))
         return min(_CHUNK, int(self._credit // EXTENT))
 
-    def _running(self) -> List[Replica]:
+    def _running(self) -> list[Replica]:
         domain = self._array.domain
         found = []
         for replica in domain.replicas.values():
@@ -125,7 +125,7 @@ class Copier:
         return found
 
     def _finish(self, replica: Replica) -> None:
-        """End a run that has nothing left to move, unless something was written past the door, or a cascade holds it."""
+        """End a run that has nothing left to move, unless a write past the door shows up, or a cascade holds it."""
         array, view = self._array, replica.view
         for device_id in replica.key:
             array.traffic.notice(device_id)

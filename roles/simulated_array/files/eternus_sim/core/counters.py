@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
-from typing import Any, Deque, Dict
+from typing import Any
 
 RUNS_KEPT = 20_000
 
@@ -34,7 +34,7 @@ class Counters:
         self._lock = threading.Lock()
         self._requests: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
-        self._runs: Deque[Run] = deque(maxlen=RUNS_KEPT)
+        self._runs: deque[Run] = deque(maxlen=RUNS_KEPT)
 
     def count(self, request: str, number: int = 1) -> None:
         """Count a request by the name of its CIM operation or method."""
@@ -52,7 +52,7 @@ class Counters:
             self._runs.append(run)
         return run
 
-    def requests(self) -> Dict[str, int]:
+    def requests(self) -> dict[str, int]:
         """Return the requests by name."""
         with self._lock:
             return dict(self._requests)
@@ -66,7 +66,7 @@ class Counters:
             self._runs.clear()
             self._runs.extend(going)
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return everything: ``requests`` and ``requests_total``, ``bytes``, ``runs`` (oldest first)."""
         with self._lock:
             return {

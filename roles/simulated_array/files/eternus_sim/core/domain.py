@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Optional
 
 from .model import Code, Key, Refused, Volume
 from .replica import Replica
@@ -22,9 +22,9 @@ class Domain:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        self.arrays: List[SimArray] = []
-        self.replicas: Dict[Key, Replica] = {}
-        self._by_volume: Dict[str, List[Replica]] = {}
+        self.arrays: list[SimArray] = []
+        self.replicas: dict[Key, Replica] = {}
+        self._by_volume: dict[str, list[Replica]] = {}
         self._seq = 0
 
     def next_seq(self) -> int:
@@ -55,7 +55,7 @@ class Domain:
             else:
                 del self._by_volume[device_id]
 
-    def of_volume(self, device_id: str) -> List[Replica]:
+    def of_volume(self, device_id: str) -> list[Replica]:
         """Return the sessions that have a volume as source or target."""
         return self._by_volume.get(device_id, [])
 

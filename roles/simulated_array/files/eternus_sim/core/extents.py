@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, Tuple
 
 _SET_BYTE = re.compile(rb"[^\0]")
 
-Span = Tuple[int, int]  # first extent, one past the last
+Span = tuple[int, int]  # first extent, one past the last
 
 
 class Bitmap:
@@ -123,6 +124,6 @@ class Bitmap:
                 return run
         raise ValueError("an empty set has no run")
 
-    def list(self) -> List[int]:
+    def members(self) -> builtins.list[int]:
         """Return the extents in order."""
         return [extent for run in self.runs((0, self.size)) for extent in range(*run)]

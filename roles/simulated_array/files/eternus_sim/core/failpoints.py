@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Optional
 
 # The core carries out refuse and break_session, the CIM server the others (and those that it defines itself).
 CORE_ACTIONS = ("refuse", "break_session")
@@ -28,7 +29,7 @@ class FailPoint:
     code: int = 4
     times: int = 1
     after: int = 1
-    match: Dict[str, Any] = field(default_factory=dict)
+    match: dict[str, Any] = field(default_factory=dict)
     at: int = 0
     delay: float = 0.0
     text: str = ""
@@ -47,7 +48,7 @@ class FailPoints:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._points: List[FailPoint] = []
+        self._points: list[FailPoint] = []
 
     def add(self, point: FailPoint) -> None:
         """Set a fault."""
@@ -59,7 +60,7 @@ class FailPoints:
         with self._lock:
             self._points.clear()
 
-    def take(self, on: str, *, actions: Tuple[str, ...] = (), **facts: Any) -> Optional[FailPoint]:
+    def take(self, on: str, *, actions: tuple[str, ...] = (), **facts: Any) -> Optional[FailPoint]:
         """Return the fault that strikes this call, if any, and count it. ``actions`` limits the kinds looked for."""
         if not self._points:
             return None
@@ -74,7 +75,7 @@ class FailPoints:
                 return point
         return None
 
-    def listed(self) -> List[Dict[str, Any]]:
+    def listed(self) -> list[dict[str, Any]]:
         """Return the faults with what they have seen and struck."""
         with self._lock:
             return [asdict(point) for point in self._points]

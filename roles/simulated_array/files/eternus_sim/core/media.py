@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Tuple
 
-Fingerprint = Tuple[int, int, int, int]  # mtime ns, ctime ns, size, inode
+Fingerprint = tuple[int, int, int, int]  # mtime ns, ctime ns, size, inode
 
 _STAMP_AGE_NS = 1_000_000_000
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import IntEnum
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Optional
 
 BLOCK = 512  # bytes of a block
 EXTENT = 64 * 1024  # bytes of an extent: the grain in which copies move and changes are tracked
 
-Key = Tuple[str, str]  # (source DeviceID, target DeviceID): what identifies a session
+Key = tuple[str, str]  # (source DeviceID, target DeviceID): what identifies a session
 
 
 def now() -> datetime:
@@ -199,4 +199,4 @@ class Job:
     error_code: int = 0
     error_text: str = ""
     started: datetime = field(default_factory=now)
-    result: List[object] = field(default_factory=list)
+    result: list[object] = field(default_factory=list)

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Operations on sessions (array.md "Operations"): what is allowed when, and what each does. All of a list at one instant."""
+"""Operations on sessions (array.md "Operations"): what is allowed when, and what each does; a list at one instant."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Dict, List, Sequence
+from typing import TYPE_CHECKING, Callable
 
 from .model import Code, CopyState, CopyType, Key, Operation, Progress, Refused, Session, now
 from .replica import Replica
@@ -20,7 +21,7 @@ _WITHOUT_PEER = {Operation.DETACH, Operation.ABORT, Operation.SUSPEND, Operation
 _TRACKED = {CopyState.SYNCHRONIZED, CopyState.RESTORED, CopyState.BROKEN, CopyState.ABORTED}
 
 
-def operate(array: SimArray, keys: Sequence[Key], operation: int, force: bool) -> List[Session]:
+def operate(array: SimArray, keys: Sequence[Key], operation: int, force: bool) -> list[Session]:
     """Carry out one operation on all these sessions, or refuse it for all. The caller holds the lock."""
     try:
         wanted = Operation(operation)
@@ -40,7 +41,7 @@ def operate(array: SimArray, keys: Sequence[Key], operation: int, force: bool) -
         before = replica.snapshot()
         _ACTS[wanted](array, replica)
         replica.home.note_change(before.key, before)
-    homes: Dict[str, List[Replica]] = {}
+    homes: dict[str, list[Replica]] = {}
     for replica in replicas:
         homes.setdefault(replica.home.serial, []).append(replica)
     for here in homes.values():
@@ -141,7 +142,7 @@ def _may_reverse(array: SimArray, replica: Replica, _force: bool) -> None:
 # what is done; fields are set here, and written to the log for all sessions together
 
 
-def _split(array: SimArray, replica: Replica, state: CopyState) -> None:
+def _split(_array: SimArray, replica: Replica, state: CopyState) -> None:
     replica.src.clear()
     replica.tgt.clear()
     replica.view = replace(replica.view, copy_state=state, progress_status=Progress.COMPLETED, when_suspended=now())
@@ -213,7 +214,7 @@ def _reverse(array: SimArray, replica: Replica) -> None:
 _Check = Callable[["SimArray", Replica, bool], None]
 _Act = Callable[["SimArray", Replica], None]
 
-_ALLOWED: Dict[Operation, _Check] = {
+_ALLOWED: dict[Operation, _Check] = {
     Operation.ABORT: _may_abort,
     Operation.DETACH: _may_detach,
     Operation.FRACTURE: _may_split,
@@ -226,7 +227,7 @@ _ALLOWED: Dict[Operation, _Check] = {
     Operation.SUSPEND: _may_pause,
 }
 
-_ACTS: Dict[Operation, _Act] = {
+_ACTS: dict[Operation, _Act] = {
     Operation.ABORT: _abort,
     Operation.DETACH: _detach,
     Operation.FRACTURE: lambda array, replica: _split(array, replica, CopyState.FRACTURED),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .counters import Run
 from .extents import Bitmap
@@ -138,7 +138,7 @@ class Replica:
         """Return the way from target to source (restore)."""
         return Leg(self, self.view.target_id, self.view.source_id, self.back, True, self.back_seq)
 
-    def frozen_legs(self) -> List[Leg]:
+    def frozen_legs(self) -> list[Leg]:
         """Return the ways that stand for a point in time and are not at their end."""
         if self.dead:
             return []
@@ -163,13 +163,13 @@ class Replica:
             percent = 100 * (self.extents - pending) // self.extents
         return replace(self.view, percent=percent)
 
-    def to_record(self) -> Dict[str, Any]:
+    def to_record(self) -> dict[str, Any]:
         """Return what is written to the log."""
         record = dict(vars(self.view))
         for name in _TIMES:
             record[name] = record[name].isoformat() if record[name] else None
         return {
-            "view": {name: int(v) if isinstance(v, int) and not isinstance(v, bool) else v for name, v in record.items()},
+            "view": record,
             "blocks": self.blocks,
             "map": self.map_name,
             "seq": self.seq,
@@ -179,7 +179,7 @@ class Replica:
         }
 
     @classmethod
-    def from_record(cls, home: SimArray, record: Dict[str, Any]) -> Replica:
+    def from_record(cls, home: SimArray, record: dict[str, Any]) -> Replica:
         """Return the session that was written, its maps read."""
         view = dict(record["view"])
         for name in _TIMES:

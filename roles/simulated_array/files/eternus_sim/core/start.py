@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Sequence
+from typing import TYPE_CHECKING
 
 from .counters import Run
 from .model import Code, CopyState, CopyType, Key, Progress, Refused, Session, SyncType, Volume, now
@@ -38,7 +39,7 @@ class Wish:
     sync_maintained: bool
 
 
-def start(array: SimArray, pairs: Sequence[Key], wish: Wish) -> List[Session]:
+def start(array: SimArray, pairs: Sequence[Key], wish: Wish) -> list[Session]:
     """Start a copy for each (source, target), or refuse them all. The caller holds the lock."""
     if not pairs:
         raise Refused(Code.INVALID_PARAMETER, "no pair was given")
@@ -72,7 +73,8 @@ def _check_pair(array: SimArray, pair: Key, wish: Wish) -> None:
         raise Refused(Code.INVALID_PARAMETER, f"{pair[0]} cannot be copied to itself")
     remote = is_remote(array, pair)
     if not set(_NEEDS[wish.sync_type, remote]) & set(array.knobs.replication_types):
-        raise Refused(Code.NOT_SUPPORTED, f"no copy of SyncType {wish.sync_type} ({'remote' if remote else 'local'}) here")
+        where = "remote" if remote else "local"
+        raise Refused(Code.NOT_SUPPORTED, f"no {where} copy of SyncType {int(wish.sync_type)} here")
     if wish.sync_maintained and wish.sync_type is SyncType.CLONE and (remote or not array.knobs.quick_opc):
         raise Refused(Code.NOT_SUPPORTED, "no differential clone (QuickOPC) here")
     if remote and not all(end is not None and end.knobs.peer_reachable for end in map(domain.owner, pair)):

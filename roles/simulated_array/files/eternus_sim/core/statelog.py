@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
-Record = Tuple[str, str, Optional[Dict[str, Any]]]  # kind, key, value; None removes
+Record = tuple[str, str, Optional[dict[str, Any]]]  # kind, key, value; None removes
 
 
 class StateLog:
@@ -22,7 +22,7 @@ class StateLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._records: Dict[str, Dict[str, Dict[str, Any]]] = {}
+        self._records: dict[str, dict[str, dict[str, Any]]] = {}
         if path.exists():
             with path.open(encoding="utf-8") as file:
                 for line in file:
@@ -33,7 +33,7 @@ class StateLog:
         self._fd = -1
         self._compact()
 
-    def _take(self, records: List[List[Any]]) -> None:
+    def _take(self, records: list[list[Any]]) -> None:
         for kind, key, value in records:
             if value is None:
                 self._records.get(kind, {}).pop(key, None)
@@ -52,11 +52,11 @@ class StateLog:
         self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         self._lines = 0
 
-    def all(self, kind: str) -> Dict[str, Dict[str, Any]]:
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the records of a kind by key."""
         return self._records.get(kind, {})
 
-    def put(self, records: List[Record]) -> None:
+    def put(self, records: list[Record]) -> None:
         """Write records; when this returns they outlive the process."""
         if not records:
             return

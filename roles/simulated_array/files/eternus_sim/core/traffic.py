@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Optional
 
 from . import media
 from .domain import Domain
@@ -22,7 +22,7 @@ class Traffic:
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
-        self.fingerprints: Dict[str, Optional[media.Fingerprint]] = {}  # None: written past the door, not yet compared
+        self.fingerprints: dict[str, Optional[media.Fingerprint]] = {}  # None: written past the door, not yet compared
 
     # hosts
 
@@ -40,9 +40,9 @@ class Traffic:
         """Read for a host. Refused (32786) on a mirror's target before it is equivalent."""
         self._check(device_id, offset, length)
         for replica in self._domain.of_volume(device_id):
-            if replica.view.target_id == device_id and replica.active_mirror:
-                if replica.view.copy_state != CopyState.SYNCHRONIZED:
-                    raise Refused(Code.VOLUME_BUSY, f"{device_id} is the target of a mirror that is not equivalent")
+            owned = replica.view.target_id == device_id and replica.active_mirror
+            if owned and replica.view.copy_state != CopyState.SYNCHRONIZED:
+                raise Refused(Code.VOLUME_BUSY, f"{device_id} is the target of a mirror that is not equivalent")
         if not length:
             return b""
         self._settle(device_id, _span(offset, length), _LATEST)
@@ -167,9 +167,11 @@ class Traffic:
         if self._domain.owner(replica.view.target_id) is None or not self._domain.reachable(replica):
             return
         flow = replica.flow
-        here = replica.todo if flow is not Flow.TRACK else replica.tgt if device_id == replica.view.target_id else replica.src
+        changed = replica.tgt if device_id == replica.view.target_id else replica.src
+        here = changed if flow is Flow.TRACK else replica.todo
         known = [replica.todo, replica.back] + ([replica.src, replica.tgt] if flow is Flow.TRACK else [])
-        pending = [leg.pending for key in replica.key for other in self._domain.of_volume(key) for leg in other.frozen_legs()]
+        others = [other for key in replica.key for other in self._domain.of_volume(key)]
+        pending = [leg.pending for other in others for leg in other.frozen_legs()]
         source, target = (self._domain.volume(key).path for key in replica.key)
         step = 16
         for first in range(0, replica.extents, step):
@@ -187,4 +189,4 @@ class Traffic:
 
 
 def _span(offset: int, length: int) -> tuple[int, int]:
-    return (offset // EXTENT, (offset + length + EXTENT - 1) // EXTENT) if length else (offset // EXTENT, offset // EXTENT)
+    return (offset // EXTENT, (offset + length + EXTENT - 1) // EXTENT if length else offset // EXTENT)

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any
 
 from . import media
 from .model import BLOCK, Code, Pool, Refused, Volume
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = 0xFFFF  # a volume's number has four hex digits
 _MAX_SIZE = 1 << 53
+_RECORDED = ("number", "name", "blocks", "pool_id", "thin", "hidden", "block_size")
 
 
 class Volumes:
@@ -25,14 +27,14 @@ class Volumes:
 
     def __init__(self, array: SimArray) -> None:
         self._array = array
-        self.by_id: Dict[str, Volume] = {}
-        self._by_name: Dict[str, Volume] = {}
-        self._by_number: Dict[int, Volume] = {}
+        self.by_id: dict[str, Volume] = {}
+        self._by_name: dict[str, Volume] = {}
+        self._by_number: dict[int, Volume] = {}
         self._next = 0
         # 600000E is Fujitsu's registered part; the rest of the 24 digits is the array's own.
         own = hashlib.sha256(array.serial.encode()).hexdigest()[:14].upper()
         self._prefix = f"600000E00D{own}"
-        self.pools: Dict[str, Pool] = {
+        self.pools: dict[str, Pool] = {
             pool.pool_id: Pool(pool.pool_id, pool.kind, pool.name, pool.total) for pool in array.config.pools
         }
         self._files = array.directory / "volumes"
@@ -63,10 +65,8 @@ class Volumes:
             link.symlink_to(Path("..") / "volumes" / volume.path.name)
 
     @staticmethod
-    def _record(volume: Volume) -> Dict[str, Any]:
-        return {
-            name: getattr(volume, name) for name in ("number", "name", "blocks", "pool_id", "thin", "hidden", "block_size")
-        }
+    def _record(volume: Volume) -> dict[str, Any]:
+        return {name: getattr(volume, name) for name in _RECORDED}
 
     def find(self, name_or_id: str) -> Volume:
         """Return a volume by DeviceID (in either case) or name."""
@@ -81,7 +81,7 @@ class Volumes:
             raise Refused(Code.UNKNOWN_VOLUME, f"no volume of number {number}")
         return self._by_number[number]
 
-    def create(self, wanted: Sequence[Tuple[str, int]], pool_id: str, hidden: bool) -> List[Volume]:
+    def create(self, wanted: Sequence[tuple[str, int]], pool_id: str, hidden: bool) -> list[Volume]:
         """Make volumes, all or none."""
         pool = self.pools.get(pool_id)
         if pool is None:
