@@ -41,13 +41,13 @@ _JOB_WAIT = Wait(interval=1.0, timeout=120.0)
 class WbemArray:
     """One array over one connection; implements :class:`Array`. Nothing is sent before the first question.
 
-    :param known: what an earlier run kept (``known`` of that run): serial, service path, capabilities. It is used only
+    :param known: what an earlier run kept (its ``known``): serial, service path, capabilities. It is used only
         where the array tells that serial, so that a host that now leads elsewhere does no harm.
     :param busy: how a request that met ``32787 device busy`` is repeated; seconds.
     :param job_wait: how long a job that does not show its outcome is waited for; seconds.
 
-    Arrays are told apart by IdentifyingNumber. A session's element lies on another array (REC, ROPC) when the SystemName
-    in its path is not ours; that SystemName then stands for the array.
+    Arrays are told apart by IdentifyingNumber. An element of a session lies on another array (REC, ROPC) when the name
+    of the system in its path is not ours; that name then stands for the array.
     """
 
     def __init__(

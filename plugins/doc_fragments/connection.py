@@ -1,0 +1,64 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options that reach an array."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of plugins/module_utils/_options.py: array_args."""
+
+    DOCUMENTATION = r"""
+options:
+  host:
+    description:
+      - Name or address of the array's SMI-S agent.
+      - Falls back to the environment variable E(ETERNUS_HOST).
+    type: str
+    required: true
+  port:
+    description:
+      - Port of the agent. The default is V(5989) with TLS and V(5988) without.
+      - Falls back to the environment variable E(ETERNUS_PORT).
+    type: int
+  username:
+    description:
+      - A user of the array with the role I(Software).
+      - Falls back to the environment variable E(ETERNUS_USERNAME).
+    type: str
+    required: true
+  password:
+    description:
+      - The user's password.
+      - Falls back to the environment variable E(ETERNUS_PASSWORD).
+    type: str
+    required: true
+  use_tls:
+    description:
+      - Whether to use https. Without it the password and everything else go over the network in the clear.
+      - Falls back to the environment variable E(ETERNUS_USE_TLS).
+    type: bool
+    default: true
+  validate_certs:
+    description:
+      - Whether to verify the array's certificate.
+      - Falls back to the environment variable E(ETERNUS_VALIDATE_CERTS).
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File or directory with certificates of the authorities that may sign the array's certificate.
+      - Variables like E(REQUESTS_CA_BUNDLE) are not read; neither are proxies nor C(.netrc).
+      - Falls back to the environment variable E(ETERNUS_CA_PATH).
+    type: path
+  request_timeout:
+    description:
+      - Seconds that one request to the array may take.
+      - Falls back to the environment variable E(ETERNUS_REQUEST_TIMEOUT).
+    type: float
+    default: 60.0
+requirements:
+  - pywbem >= 1.7
+"""

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the options of waiting."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of plugins/module_utils/_options.py: wait_args."""
+
+    DOCUMENTATION = r"""
+options:
+  poll_interval:
+    description: Seconds between two looks at the array; one look reads all sessions at once.
+    type: float
+    default: 5.0
+  wait_timeout:
+    description:
+      - Seconds to wait in all; V(0) looks once.
+      - When they have passed, the copy goes on. The module returns its state, and the next task goes on from there.
+    type: float
+    default: 600.0
+"""

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures that all unit tests share: simulated arrays over https, each a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.eternus.backup.tests.unit.support.simulated import (
+    Simulated,
+    start_simulated,
+    stop_simulated,
+)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of certificates that all arrays of a test run share."""
+    return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture
+def simulated_array(tmp_path: Path, certificates: Path) -> Iterator[Simulated]:
+    """A fresh simulated array, without volumes, for one test."""
+    directory = tmp_path / "array"
+    try:
+        yield start_simulated(directory, tls_directory=certificates)[0]
+    finally:
+        stop_simulated(directory)
+
+
+@pytest.fixture(scope="module")
+def module_array(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Simulated]:
+    """A simulated array that the tests of one file share; they leave it as they found it."""
+    directory = tmp_path_factory.mktemp("array")
+    try:
+        yield start_simulated(directory, tls_directory=certificates)[0]
+    finally:
+        stop_simulated(directory)
