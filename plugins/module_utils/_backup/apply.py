@@ -103,27 +103,26 @@ def _send_copies(work: Operation, world: World, copies: Sequence[Copy]) -> dict[
     return {step: answers[(step.tv, step.bv)] for step in copies}
 
 
-def apply_release(work: Operation, world: World, entries: Mapping[JournalEntry, ReleaseCopy]) -> None:
+def apply_release(work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]) -> None:
     """End sessions that are journalled already, and free the BVs that nothing uses any more."""
-    steps = list(entries.values())
-    if not steps:
+    if not entries:
         return
-    pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for step in steps]
+    pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for _entry, step in entries]
     answers = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
-    accepted: dict[JournalEntry, ReleaseCopy] = {}
+    accepted: list[tuple[JournalEntry, ReleaseCopy]] = []
     errors: list[BackupError] = []
     refused: list[JournalEntry] = []
-    for entry, step in entries.items():
+    for entry, step in entries:
         error = answers[(step.tv, step.bv)]
         if error is None:
-            accepted[entry] = step
+            accepted.append((entry, step))
         else:
             errors.append(error)
             refused.append(entry)
-    sessions = confirm(work, {(step.tv, step.bv): gone for step in accepted.values()})
+    sessions = confirm(work, {(step.tv, step.bv): gone for _entry, step in accepted})
     with work.transaction() as records:
         records.settle([entry.id for entry in refused], StepState.UNDONE, work.ctx.clock.now())
-        for entry, step in accepted.items():
+        for entry, step in accepted:
             still = sessions.get((step.tv, step.bv))
             if still is not None:
                 errors.append(not_confirmed(world.pair(step.tv, step.bv), "ended", still))

@@ -21,7 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 
 def record_split(
     work: Operation, records: Records, step: SplitCopy, entry: JournalEntry, sessions: Sessions, at: datetime
-) -> dict[JournalEntry, ReleaseCopy]:
+) -> list[tuple[JournalEntry, ReleaseCopy]]:
     """Make the BV the newest generation and drop what is surplus; return the releases that are journalled now.
 
     :param at: no earlier than the split: a restore "at a time" must never bring back what was written after it (UTC).
@@ -34,7 +34,7 @@ def record_split(
     steps = after_record(world, backup, world.policies.get(step.tv))
     apply_catalog_steps(records, steps)
     releases = [follow for follow in steps if isinstance(follow, ReleaseCopy)]
-    return dict(zip(work.intend(records, releases), releases))
+    return list(zip(work.intend(records, releases), releases))
 
 
 def _dated(records: Records, planned: Backup, at: datetime) -> Backup:

@@ -67,11 +67,11 @@ def recover(work: Operation, tvs: Collection[VolumeRef]) -> list[str]:
         return []
     sessions = _settled_sessions(work, found)
     told = []
-    releases: dict[JournalEntry, ReleaseCopy] = {}
+    releases: list[tuple[JournalEntry, ReleaseCopy]] = []
     with work.transaction() as records:
         for item in found:
             outcome, more = _settle(work, records, item, sessions)
-            releases.update(more)
+            releases.extend(more)
             told.append(f"Recovered {names.get(item.step.tv, item.step.tv.device_id)}: {outcome}.")
         world = read_world(work.ctx, records, sessions.values(), {}, tvs)
     apply_release(work, world, releases)
@@ -113,27 +113,27 @@ def _acted(step: ArrayStep, sessions: Sessions) -> bool:
 
 def _settle(
     work: Operation, records: Records, item: _Found, sessions: Sessions
-) -> tuple[str, dict[JournalEntry, ReleaseCopy]]:
+) -> tuple[str, list[tuple[JournalEntry, ReleaseCopy]]]:
     """Finish or undo one entry in the caller's transaction; releases are left to the caller."""
     step, entry, now = item.step, item.entry, work.ctx.clock.now()
     acted = _acted(step, sessions)
     if isinstance(step, (StartCopy, ResumeCopy)):
         settle_copy(records, step, entry, acted, now)
-        return ("the copy had started" if acted else "the copy had not started"), {}
+        return ("the copy had started" if acted else "the copy had not started"), []
     if isinstance(step, SplitCopy):
         if not acted:
             records.settle([entry.id], StepState.UNDONE, now)
-            return "the pair had not been split, nothing was recorded", {}
+            return "the pair had not been split, nothing was recorded", []
         session = _session(step, sessions)
         at = session.suspended_at if session is not None else None
         return f"backup {step.backup.id} is recorded", record_split(work, records, step, entry, sessions, at or now)
     if isinstance(step, ReleaseCopy):
         if acted:
             settle_release(records, step, entry, sessions, now)
-            return "the session had ended", {}
-        return "the session is ended now", {entry: step}
+            return "the session had ended", []
+        return "the session is ended now", [(entry, step)]
     records.settle([entry.id], StepState.DONE if acted else StepState.UNDONE, now)
     if not acted:
         # Nobody can tell a copy that never started from one that ended: the target stays marked until a restore succeeds.
         records.remove_reader(step.bv, entry.operation_id)
-    return ("the restore runs" if acted else "the restore must be run again"), {}
+    return ("the restore runs" if acted else "the restore must be run again"), []

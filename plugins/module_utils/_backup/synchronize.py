@@ -149,7 +149,7 @@ def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every
         steps = [step for step in plan.steps if isinstance(step, ReleaseCopy)]
         if steps:
             with work.transaction() as records:
-                entries = dict(zip(work.intend(records, steps), steps))
+                entries = list(zip(work.intend(records, steps), steps))
             apply_release(work, before, entries)
         after = observe(ctx, tvs) if steps else before
     return _result(before, after, tvs, plan, warnings)

@@ -73,13 +73,13 @@ def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> 
     refused = [entries[step].id for step in errors]
     accepted = [step for step in splits if step not in errors]
     sessions = confirm(work, {(step.tv, step.bv): suspended for step in accepted})
-    releases: dict[JournalEntry, ReleaseCopy] = {}
+    releases: list[tuple[JournalEntry, ReleaseCopy]] = []
     with work.transaction() as records:
         records.settle(refused, StepState.UNDONE, work.ctx.clock.now())
         for step in accepted:
             session = sessions.get((step.tv, step.bv))
             if session is not None and session.state is SessionState.SUSPENDED:
-                releases.update(record_split(work, records, step, entries[step], sessions, at))
+                releases.extend(record_split(work, records, step, entries[step], sessions, at))
             else:
                 errors[step] = not_confirmed(world.pair(step.tv, step.bv), "suspended", session)
     apply_release(work, world, releases)
