@@ -20,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
+from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
     Blank,
@@ -28,6 +29,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
     write_label,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
+from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary, check_barcode
+
+#: Room for a label, an early warning zone and a little data.
+MINIMUM_CAPACITY = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,24 @@ def ensure_present(
         with ctx.catalog.read() as records:
             after = {row.barcode: _short(row) for row in records.cartridges(barcodes=barcodes)}
     return _result(changed, before, after, steps)
+
+
+def put_blank(
+    ctx: Context, library: VirtualLibrary, barcodes: Sequence[str], pool: str, capacity: Optional[int]
+) -> tuple[str, ...]:
+    """Put blank cartridges (bytes) into a library that is a directory; return those that were missing."""
+    if capacity is None:
+        return ()
+    if capacity < MINIMUM_CAPACITY:
+        raise invalid("capacity", capacity, f"Give at least {MINIMUM_CAPACITY} bytes.")
+    for barcode in barcodes:
+        check_barcode(barcode)
+    with ctx.catalog.read() as records:
+        the_pool(records, pool)
+    missing = tuple(barcode for barcode in barcodes if barcode not in library.barcodes())
+    if missing and not ctx.check_mode:
+        library.create(dict.fromkeys(missing, capacity))
+    return missing
 
 
 def _plan_one(

@@ -55,7 +55,7 @@ def on_tape(backup: Backup) -> Optional[TapeCopy]:
 
 
 def choose_backup(name: str, backups: Sequence[Backup], wanted: Wanted) -> tuple[Backup, TapeCopy]:
-    """Return the backup that is wanted, and its copy, among those of a volume (oldest first); only what is on tape counts."""
+    """Return the backup that is wanted, and its copy; ``backups`` oldest first, only what is on tape counts."""
     taped = [(backup, copy) for backup in reversed(backups) for copy in [on_tape(backup)] if copy is not None]
     if wanted.backup_id or wanted.at is not None:
         for backup, copy in taped:

@@ -50,6 +50,7 @@ class TapeRestorePlan:
     copy: TapeCopy
     parts: Sequence[PartToRead]
     target: Target
+    sha256: str = ""  # of the bytes that were written, once they are
 
     @property
     def leases(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
         records.put_tape_copy(plan.backup.id, copy)
         records.clear_undefined(plan.target.ref)
         beat.end(records)
-    return replace(plan, copy=copy)
+    return replace(plan, copy=copy, sha256=sha256)
 
 
 def _begin(ctx: Context, plan: TapeRestorePlan, wanted: Wanted) -> Sequence[Lease]:

@@ -116,7 +116,7 @@ def read_contents(drive: Drive) -> Contents | Blank:
             try:
                 trailer = parse_trailer(read_text(drive, 3 * parts), drive.barcode)
                 return Contents(label, trailer.contents, 3 * parts + 1)
-            except (BackupError, EndOfData):  # noqa: PERF203
+            except (BackupError, EndOfData):
                 # Only the last trailer may be cut off; a damaged one inside is never written over.
                 if 3 * parts + 1 < drive.end_of_data().file:
                     raise

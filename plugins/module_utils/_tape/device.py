@@ -67,7 +67,7 @@ class Device:
         while done < len(data):
             try:
                 done += os.pwritev(self._descriptor, [data[done:]], offset + done)
-            except OSError as error:  # noqa: PERF203
+            except OSError as error:
                 if error.errno == errno.EINVAL and not self._buffered:
                     self._set_direct(False)
                     continue

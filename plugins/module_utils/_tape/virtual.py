@@ -188,6 +188,12 @@ class VirtualLibrary:
         finally:
             os.close(lock)
 
+    def barcodes(self) -> tuple[str, ...]:
+        """Return what is in the library; nothing when there is none yet."""
+        if not os.path.lexists(os.path.join(self.path, "library.json")):
+            return ()
+        return tuple(slot.barcode for slot in self.inventory().slots)
+
     def create(self, barcodes: dict[str, int], drives: int = 2) -> None:
         """Make the library where there is none, and put blank cartridges (bytes) into it; what is there stays."""
         try:

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""From the options of tape_restore to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import Wanted
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_restore import plan_restore, restore
+from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
+from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+
+
+def _moment(value: Optional[str]) -> Optional[datetime]:
+    """Return a time in UTC; ``invalid_option`` when it is none."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise invalid("at", value, "Give a time in ISO 8601, as 2026-01-05T12:00:00Z.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Result:
+    """Restore a volume from tape; check mode stops after the plan."""
+    wanted = Wanted(
+        volume=params["volume"],
+        target=params["target"] or "",
+        generation=1 if params["generation"] is None else params["generation"],
+        backup_id=params["backup"] or "",
+        at=_moment(params["at"]),
+        confirm=params["confirm"] or "",
+    )
+    plan = plan_restore(ctx, desk, wanted) if ctx.check_mode else restore(ctx, desk, wanted)
+    shown = {
+        "volume": plan.volume,
+        "backup_id": plan.backup.id,
+        "point_in_time": plan.backup.point_in_time.isoformat(),
+        "source": "tape",
+        "cartridges": list(dict.fromkeys(part.barcode for part in plan.parts)),
+        "target": plan.target.name,
+        "bytes": plan.backup.size,
+        "sha256_expected": plan.copy.sha256,
+        "sha256_actual": plan.sha256,
+    }
+    after = {"target": plan.target.name, "content": f"backup {plan.backup.id}"}
+    return Result(True, {"restore": shown}, {"target": plan.target.name, "content": "whatever it is"}, after)

@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shows the tape side."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tape_info
+short_description: Show tape library, pools, cartridges and queue
+version_added: 1.0.0
+description:
+  - Shows what lies in the tape library, the pools, the cartridges with their fill and contents, and the tape copies
+    with their state and
+    progress.
+  - When the library cannot be reached, what the catalog knows is still shown, with a warning.
+author:
+  - eternus.backup contributors (@eternus-backup)
+extends_documentation_fragment:
+  - eternus.backup.attributes
+  - eternus.backup.attributes.actiongroup
+  - eternus.backup.catalog
+  - eternus.backup.tape
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+  idempotent:
+    support: full
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Look at the tape side
+  eternus.backup.tape_info:
+  register: tape
+
+- name: What is not on tape yet
+  ansible.builtin.debug:
+    var: tape.queue
+"""
+
+RETURN = r"""
+library:
+  description: The cartridges in the library, in bytes.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"barcode": "WK0001L8", "drive": "", "capacity": 12000000000000, "written": 67000000}]
+drives:
+  description: The drives and who uses them.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"name": "drive0", "barcode": "", "owner": "", "since": ""}]
+pools:
+  description: The pools and their cartridges.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"name": "weekly", "kind": "private", "cartridges": ["WK0001L8"]}]
+cartridges:
+  description: The cartridges that the catalog knows, with fill and contents.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - barcode: WK0001L8
+      pool: weekly
+      uuid: 0b7c7a3e-7a70-4c1e-9f5c-0d2f5a1f2b11
+      capacity: 12000000000000
+      bytes_written: 67108864
+      percent: 0
+      files: 4
+      full: false
+      suspect: ""
+      retired: false
+      labelled_at: "2026-01-05T20:00:00+00:00"
+      in_library: true
+      contents:
+        - {backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS, volume: oradata, part: 0, data_file: 2, size: 67108864}
+queue:
+  description: The tape copies that are not written, with state and progress; entries as in RV(copies).
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+copies:
+  description: All tape copies.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS
+      key: "2026-01-05"
+      volume: oradata
+      point_in_time: "2026-01-05T20:10:00+00:00"
+      number: 1
+      pool: weekly
+      state: written
+      bytes_done: 67108864
+      bytes_total: 67108864
+      percent: 100
+      sha256: 3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351
+      cartridges: [WK0001L8]
+      error: ""
+      owner: ""
+      written_at: "2026-01-05T20:11:00+00:00"
+      verified_at: "2026-01-05T20:12:00+00:00"
+      verified_ok: true
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_show import show_tape
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._tape_options import library_args, tape_library
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={**catalog_args(), **library_args()}, supports_check_mode=True)
+    params = module.params
+
+    def work() -> Result:
+        ctx = Context(open_catalog(catalog_url(params), read_only=True), check_mode=module.check_mode)
+        try:
+            return Result(False, show_tape(ctx, tape_library(params)))
+        except BackupError as error:
+            return Result(False, show_tape(ctx, None), warnings=[error.sentence()])
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restores a volume from tape."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tape_restore
+short_description: Restore a volume from tape
+version_added: 1.0.0
+description:
+  - Writes a backup from tape onto its transaction volume, or onto another volume of the same size, and compares all
+    checksums.
+  - Refused while the transaction volume's copy session is executing or equivalent. Without the options of an array
+    this is decided by the
+    catalog.
+  - The target must not be mounted. A backup volume under generation management and another policy's transaction
+    volume are refused; an
+    unused backup volume is reserved.
+  - A restore that fails or is broken off leaves the target undefined. It bears a marker until a restore succeeds.
+  - Must run on the tape server, as a user who may write the target's device.
+author:
+  - eternus.backup contributors (@eternus-backup)
+extends_documentation_fragment:
+  - eternus.backup.attributes
+  - eternus.backup.attributes.actiongroup
+  - eternus.backup.catalog
+  - eternus.backup.tape
+  - eternus.backup.tape.devices
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details:
+      - A restore is an action; each run writes the whole target.
+options:
+  volume:
+    description:
+      - The transaction volume whose backup is restored, by name, DeviceID or C(wwn-0x...).
+    type: str
+    required: true
+  generation:
+    description:
+      - The relative tape generation; V(1) is the newest on tape. The default when neither O(backup) nor O(at) is given.
+    type: int
+  backup:
+    description:
+      - The id of the backup.
+    type: str
+  at:
+    description:
+      - A time in ISO 8601, in UTC unless it bears a zone. The newest backup on tape at or before that time is restored.
+    type: str
+  target:
+    description:
+      - The volume to write. If not set, the transaction volume itself.
+      - A volume that is not registered is named by its DeviceID or C(wwn-0x...).
+    type: str
+  confirm:
+    description:
+      - The name of the target. Needed when the target is a transaction volume, which is overwritten.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: The newest backup on tape, onto the volume itself
+  eternus.backup.tape_restore:
+    volume: redolog
+    confirm: redolog
+
+- name: What was there at noon, onto another volume
+  eternus.backup.tape_restore:
+    volume: redolog
+    at: "2026-01-05T12:00:00Z"
+    target: wwn-0x600000e00d2a0000002a011500170000
+"""
+
+RETURN = r"""
+restore:
+  description: What was written where; C(sha256_actual) is that of the bytes written, empty in check mode.
+  type: dict
+  returned: success
+  sample:
+    volume: redolog
+    backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS
+    point_in_time: "2026-01-05T11:30:00+00:00"
+    source: tape
+    cartridges: [WK0001L8]
+    target: redolog
+    bytes: 67108864
+    sha256_expected: 3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351
+    sha256_actual: 3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
+from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._tape_desk_options import desk_of
+from ansible_collections.eternus.backup.plugins.module_utils._tape_options import device_args, library_args
+from ansible_collections.eternus.backup.plugins.module_utils._tape_restore_entry import restore_tape
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        **catalog_args(),
+        **library_args(),
+        **device_args(),
+        "volume": {"type": "str", "required": True},
+        "generation": {"type": "int"},
+        "backup": {"type": "str"},
+        "at": {"type": "str"},
+        "target": {"type": "str"},
+        "confirm": {"type": "str"},
+    }
+    exclusive = [("generation", "backup", "at")]
+    module = AnsibleModule(argument_spec=spec, mutually_exclusive=exclusive, supports_check_mode=True)
+    params = module.params
+
+    def work() -> Result:
+        catalog = open_catalog(catalog_url(params), create=False, read_only=module.check_mode)
+        return restore_tape(Context(catalog, check_mode=module.check_mode), desk_of(params), params)
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()
