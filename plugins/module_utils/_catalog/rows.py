@@ -53,11 +53,10 @@ class Rows:
 
     def _all(self, what: Any, where: Iterable[sa.ColumnElement[bool]]) -> list[Mapping[str, Any]]:
         """Return the rows of a table or a select, for each of the conditions."""
-        statement = what if hasattr(what, "where") else sa.select(what)
-        found: list[Any] = []
-        for one in where:
-            found.extend(self._connection.execute(statement.where(one)).mappings().all())
-        return found
+        statement: Any = what
+        if isinstance(what, sa.Table):
+            statement = sa.select(*what.c)
+        return [dict(row) for one in where for row in self._connection.execute(statement.where(one)).mappings()]
 
     def _insert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
