@@ -89,13 +89,15 @@ def _read_part(
 ) -> None:
     _position(drive, part)
 
+    ended = False
+
     def fill(into: memoryview) -> int:
+        nonlocal ended
         length = 0
-        while length + BLOCK_SIZE <= len(into):
+        while not ended and length + BLOCK_SIZE <= len(into):
             block = drive.read_block(into[length : length + BLOCK_SIZE])
             length += block
-            if block < BLOCK_SIZE:  # the last block of the file, or its filemark
-                break
+            ended = block < BLOCK_SIZE  # the last block of the file, or its filemark: the next file is none of the data
         return length
 
     done = 0
