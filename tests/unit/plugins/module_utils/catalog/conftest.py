@@ -47,17 +47,20 @@ def postgres_server() -> Iterator[str]:
     who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if who:
         shutil.chown(place, "postgres")
-    run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
+
+    def run(argv: list[str]) -> None:
+        subprocess.run([*who, *argv], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
     options = f"-k {place} -c listen_addresses='' -c fsync=off -c synchronous_commit=off"
-    control = [*who, str(binaries / "pg_ctl"), "-D", str(place / "data")]
+    control = [str(binaries / "pg_ctl"), "-D", str(place / "data")]
     try:
         initdb = [str(binaries / "initdb"), "-A", "trust", "--no-sync", "-U", "eternus", "-D", str(place / "data")]
-        subprocess.run([*who, *initdb], **run)
-        subprocess.run([*control, "-w", "-l", str(place / "log"), "-o", options, "start"], **run)
+        run(initdb)
+        run([*control, "-w", "-l", str(place / "log"), "-o", options, "start"])
         try:
             yield f"postgresql+psycopg://eternus@/postgres?host={place}"
         finally:
-            subprocess.run([*control, "-w", "-m", "immediate", "stop"], **run)
+            run([*control, "-w", "-m", "immediate", "stop"])
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

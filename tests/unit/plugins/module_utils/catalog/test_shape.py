@@ -20,7 +20,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape impo
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 times = st.datetimes(
-    datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=9))])
+    datetime(1, 1, 2),  # noqa: DTZ001
+    datetime(9999, 12, 30),  # noqa: DTZ001
+    timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=9))]),
 )
 whole = st.integers(-(2**31), 2**31 - 1)
 json = st.recursive(
