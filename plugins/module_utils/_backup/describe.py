@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, TapeCopy, TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Policy, TapeCopy, TapeState
 
 
 def view(world: World, tv: VolumeRef) -> dict[str, Any]:
@@ -91,3 +92,16 @@ def tape_view(copy: TapeCopy) -> dict[str, Any]:
         "verified_ok": copy.verified_ok,
         "error": copy.error,
     }
+
+
+def policy_view(world: World, policy: Policy) -> dict[str, Any]:
+    """Return a policy as plain values."""
+    shown = asdict(policy)
+    shown.pop("tv")
+    shown.update(
+        volume=world.name(policy.tv),
+        method=policy.method.value,
+        media=policy.media.value,
+        pinned=[world.name(bv) for bv in policy.pinned],
+    )
+    return shown

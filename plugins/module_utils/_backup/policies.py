@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import policy_view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     raise_refusals,
     read_world,
@@ -67,19 +67,6 @@ def remove(ctx: Context, names: Sequence[str], *, force: bool = False) -> Result
     gone = {policy.tv for policy in plan.changed}
     after = {tv: policy for tv, policy in world.policies.items() if tv not in gone}
     return _result(world, tvs, world.policies, after, bool(plan.changed), plan.warnings)
-
-
-def policy_view(world: World, policy: Policy) -> dict[str, Any]:
-    """Return a policy as plain values."""
-    shown = asdict(policy)
-    shown.pop("tv")
-    shown.update(
-        volume=world.name(policy.tv),
-        method=policy.method.value,
-        media=policy.media.value,
-        pinned=[world.name(bv) for bv in policy.pinned],
-    )
-    return shown
 
 
 def _look(

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the entries over catalog and array share: both opened as the options say, and what the client learnt kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import Any, Callable, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.connect import connect
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog, Conflict, Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._options import (
+    ArrayOptions,
+    array_options,
+    catalog_url,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+
+#: Among what is known of an array: where it was reached, so that its record is found before it has told its serial.
+URL = "url"
+
+
+def on_array(params: Mapping[str, Any], *, check_mode: bool, work: Callable[[Context], Result]) -> Result:
+    """Do a work over the catalog and one array; the result bears ``round_trips``, the requests sent to the array."""
+    options = array_options(params)
+    with closing(open_catalog(catalog_url(params), read_only=check_mode)) as catalog:
+        return with_array(options, catalog, check_mode=check_mode, keep=not check_mode, work=work)
+
+
+def with_array(
+    options: ArrayOptions, catalog: Catalog, *, check_mode: bool, keep: bool, work: Callable[[Context], Result]
+) -> Result:
+    """Do a work over an open catalog and one array.
+
+    :param keep: write down what the client learnt, once the work has succeeded: a refusal changes nothing (§4).
+    """
+    with catalog.read() as records:
+        record = _record(records, options.url)
+    with closing(connect(options, known=record.known if record else None)) as array:
+        ctx = Context(catalog, {array.serial: array}, check_mode=check_mode)
+        result = work(ctx)
+        if keep:
+            _keep(ctx, array.serial, record, {**array.known, URL: options.url})
+        return replace(result, values={**result.values, "round_trips": array.round_trips})
+
+
+def _record(records: Records, url: str) -> Optional[ArrayRecord]:
+    """Return what is known of the array behind a URL, or of the only one: the client checks the serial."""
+    serials = sorted({volume.ref.array for volume in records.volumes()})
+    known = [record for record in map(records.array, serials) if record is not None]
+    here = [record for record in known if record.known.get(URL) == url]
+    if here:
+        return here[0]
+    return known[0] if len(known) == 1 else None
+
+
+def _keep(ctx: Context, serial: str, record: Optional[ArrayRecord], known: dict[str, str]) -> None:
+    """Write down what is new. It only spares requests: where that fails, the work is done all the same."""
+    if record is not None and record.serial == serial and record.known == known:
+        return
+    with suppress(BackupError, Conflict), ctx.catalog.begin() as records:
+        old = records.array(serial)
+        if old is not None:
+            records.put_array(replace(old, known=known))
+        elif records.volumes():
+            records.put_array(ArrayRecord(serial, serial, ctx.clock.now(), known))

@@ -1,0 +1,203 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What is there: history, policies with overdue, the pool, sessions, running copies (behaviour.md §8). Only reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import backup_view, policy_view, view
+from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
+    read_world,
+    session_list,
+    transaction_volumes,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Backup,
+    Policy,
+    RegisteredVolume,
+    Role,
+    TapeState,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._query import Search
+from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+
+SUBSETS = ("history", "policies", "pool", "running", "sessions")
+
+_COPYING = (SessionState.EXECUTING, SessionState.RESTORING, SessionState.PAUSED)
+
+
+def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Optional[Search] = None) -> Result:
+    """Return the chosen parts for the named TVs, for every registered TV when none is named.
+
+    Sessions are those of the arrays at hand; a TV on another array has a synchronization of state ``unknown``.
+    """
+    sessions = session_list(ctx)
+    with ctx.catalog.read() as records:
+        named = transaction_volumes(records, names) if names else ()
+        world = read_world(ctx, records, sessions, {})
+        open_entries = records.open_entries(named or None)
+    tvs = named or tuple(ref for ref, volume in world.volumes.items() if volume.role is Role.TRANSACTION)
+    policies = [_policy(world, world.policies[tv]) for tv in tvs if tv in world.policies]
+    pool = [_bv(world, bv) for bv in world.backup_volumes()]
+    parts: dict[str, Any] = {}
+    if "history" in wanted:
+        parts["volumes"] = [_tv(ctx, world, tv) for tv in tvs]
+    if "policies" in wanted:
+        parts["policies"] = policies
+    if "pool" in wanted:
+        parts["pool"] = pool
+    if "running" in wanted:
+        parts["running"] = [*_running_sessions(world), *_running_tape(world, tvs)]
+    if "sessions" in wanted:
+        parts["sessions"] = [_session(world, session) for session in sessions]
+    parts["summary"] = {
+        **_counts(world, tvs),
+        "overdue": [row["volume"] for row in policies if row["overdue"]],
+        "pool": dict(Counter(row["use"] for row in pool)),
+        "arrays": sorted(ctx.arrays),
+        "interrupted": len(open_entries),
+    }
+    values = dict(parts)
+    if search is not None:
+        values["query_result"] = search(parts)
+    told = [
+        f"An earlier run was interrupted at {entry.kind} of {world.name(entry.tv)}; the next run settles it."
+        for entry in open_entries
+    ]
+    return Result(changed=False, values=values, warnings=told)
+
+
+def last_good(world: World, tv: VolumeRef) -> Optional[Backup]:
+    """Return the newest backup that can be restored: on disk, or written to tape."""
+    history = reversed(world.backups.get(tv, ()))
+    return next((backup for backup in history if _good(backup)), None)
+
+
+def overdue(world: World, policy: Policy) -> bool:
+    """Tell whether more than the policy's days have passed since the last good backup (behaviour.md §7)."""
+    if not policy.interval_days:
+        return False
+    last = last_good(world, policy.tv)
+    return last is None or world.now - last.point_in_time > timedelta(days=policy.interval_days)
+
+
+def use_of(world: World, bv: RegisteredVolume) -> str:
+    """Return what a BV is used for, in the original's words (behaviour.md §8); an unexplained one has its own."""
+    if bv.unknown:
+        return "Backup (unknown)"
+    if world.unused(bv):
+        return "Backup (free)"
+    tracked = any(s.tracked or s.state is SessionState.TRACKING for s in world.touching(bv.ref))
+    return "Backup (used-T)" if tracked else "Backup (used)"
+
+
+def _good(backup: Backup) -> bool:
+    return backup.good_on_disk or any(copy.state is TapeState.WRITTEN for copy in backup.tape)
+
+
+def _policy(world: World, policy: Policy) -> dict[str, Any]:
+    last = last_good(world, policy.tv)
+    return {
+        **policy_view(world, policy),
+        "last_backup": last.point_in_time.isoformat() if last else None,
+        "last_backup_id": last.id if last else None,
+        "overdue": overdue(world, policy),
+    }
+
+
+def _tv(ctx: Context, world: World, tv: VolumeRef) -> dict[str, Any]:
+    shown = view(world, tv)
+    if tv.array not in ctx.arrays:
+        shown["synchronization"] = {"state": "unknown", "percent": 0, "backup_volume": None, "copy_type": None}
+        rows = [row for row in world.allocations.values() if row.tv == tv and row.suspended_at is not None]
+        shown["suspended"] = sorted(world.name(row.bv) for row in rows)
+    marker = world.undefined.get(tv)
+    return {
+        **shown,
+        "use": "Transaction",
+        "size": world.volume(tv).size,
+        "blocks": world.volume(tv).blocks,
+        "undefined": {"since": marker.since.isoformat(), "reason": marker.reason} if marker else None,
+    }
+
+
+def _bv(world: World, bv: RegisteredVolume) -> dict[str, Any]:
+    allocation = world.allocations.get(bv.ref)
+    backup = world.backup_on(bv.ref, allocation.tv) if allocation else None
+    shown = backup_view(world, backup) if backup else {}
+    return {
+        "name": bv.name,
+        "device_id": bv.ref.device_id,
+        "array": bv.ref.array,
+        "size": bv.volume.size,
+        "blocks": bv.volume.blocks,
+        "use": use_of(world, bv),
+        "doing": world.doing(bv),
+        "volume": world.name(allocation.tv) if allocation else None,
+        "backup_id": shown.get("id"),
+        "generation": shown.get("generation"),
+    }
+
+
+def _session(world: World, session: Session) -> dict[str, Any]:
+    allocation = world.allocations.get(session.target)
+    return {
+        "source": world.name(session.source),
+        "target": world.name(session.target),
+        "copy_type": session.copy_type.value,
+        "state": session.state.value,
+        "percent": session.percent,
+        "suspended_at": session.suspended_at.isoformat() if session.suspended_at else None,
+        "in_catalog": allocation is not None and allocation.tv == session.source,
+    }
+
+
+def _running_sessions(world: World) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "synchronization" if session.copy_type.mirror else "copy",
+            "source": world.name(session.source),
+            "target": world.name(session.target),
+            "state": session.state.value,
+            "percent": session.percent,
+        }
+        for session in world.sessions.values()
+        if session.state in _COPYING
+    ]
+
+
+def _running_tape(world: World, tvs: Sequence[VolumeRef]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "tape",
+            "source": world.name(tv),
+            "target": copy.pool,
+            "state": copy.state.value,
+            "percent": int(100 * copy.bytes_done / copy.bytes_total) if copy.bytes_total else 0,
+        }
+        for tv in tvs
+        for backup in world.backups.get(tv, ())
+        for copy in backup.tape
+        if copy.state is TapeState.WRITING
+    ]
+
+
+def _counts(world: World, tvs: Sequence[VolumeRef]) -> dict[str, int]:
+    history = [backup for tv in tvs for backup in world.backups.get(tv, ())]
+    legs = Counter(copy.state for backup in history for copy in backup.tape)
+    return {
+        "volumes": len(tvs),
+        "backups": len(history),
+        "on_disk": sum(backup.good_on_disk for backup in history),
+        "on_tape": sum(any(copy.state is TapeState.WRITTEN for copy in backup.tape) for backup in history),
+        **{f"tape_{state.value}": legs[state] for state in (TapeState.QUEUED, TapeState.WRITING, TapeState.FAILED)},
+    }

@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module eternus_restore: copies a disk generation back."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: eternus_restore
+short_description: Restore a volume from a disk generation
+version_added: 0.1.0
+author:
+  - eternus.backup contributors (@eternus-backup)
+description:
+  - Copies a disk generation from its backup volume onto the transaction volume, or onto another volume of exactly the
+    same size, inside the array (OPC), and waits for the copy. It does what C(acmrestore) and C(acmcancelrestore) did.
+  - The history is left as it is.
+  - Until the copy has ended the content of the target is undefined. The catalog keeps a marker on it until a restore
+    has succeeded, and neither synchronization nor a backup of it is allowed meanwhile.
+  - Refused while the volume, or the target, is executing or equivalent.
+  - Backups that are only on tape are restored by M(eternus.backup.tape_restore).
+extends_documentation_fragment:
+  - eternus.backup.connection
+  - eternus.backup.catalog
+  - eternus.backup.wait
+  - eternus.backup.attributes
+  - eternus.backup.attributes.planned
+  - eternus.backup.attributes.actiongroup
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - While the copy runs, a second run waits for it. Once it has ended, a second run restores again.
+options:
+  volume:
+    description: The transaction volume whose backup is wanted, by name, DeviceID or V(wwn-0x...).
+    type: str
+    required: true
+  generation:
+    description: The relative generation on disk; V(1) is the newest, and the default.
+    type: int
+  backup_id:
+    description: The id of the backup.
+    type: str
+  at:
+    description: The newest backup at or before this time, in ISO 8601; a time without a zone is UTC.
+    type: str
+  target:
+    description:
+      - The volume that is written. Without it, O(volume) itself.
+      - It need not be registered. An unused backup volume may be named, and is reserved from then on.
+    type: str
+  confirm:
+    description: The name of the target. Needed when that is a transaction volume, which is overwritten.
+    type: str
+  state:
+    description:
+      - V(restored) starts the copy, or finds it running, and waits for it.
+      - V(cancelled) ends a running copy onto the target, which is left undefined.
+    type: str
+    choices: [restored, cancelled]
+    default: restored
+notes:
+  - A wait that has run out is no failure. RV(finished) is V(false) then, and the same task again goes on waiting.
+  - Unmount the target first.
+seealso:
+  - module: eternus.backup.eternus_backup_info
+  - module: eternus.backup.tape_restore
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest generation onto the volume itself
+  eternus.backup.eternus_restore:
+    host: array.example.com
+    username: backup
+    password: "{{ array_password }}"
+    volume: oradata
+    confirm: oradata
+
+- name: See what the volume held on a certain evening, on another volume
+  eternus.backup.eternus_restore:
+    volume: oradata
+    at: "2026-03-28T18:00:00Z"
+    target: scratch01
+
+- name: Give up a running restore
+  eternus.backup.eternus_restore:
+    volume: oradata
+    state: cancelled
+"""
+
+RETURN = r"""
+restore:
+  description:
+    - The copy. Only RV(restore.volume), RV(restore.target) and RV(restore.state) with O(state=cancelled).
+    - RV(restore.state) is C(planned), C(executing), C(finished), C(cancelled), or C(none) when there was nothing to
+      cancel.
+  returned: success
+  type: dict
+  sample:
+    volume: oradata
+    target: oradata
+    target_device_id: 600000E00D2A0000002A011500140000
+    backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS
+    point_in_time: "2026-03-29T01:30:00.123456+00:00"
+    backup_volume: bv01
+    size: 67108864
+    state: finished
+    percent: 100
+finished:
+  description: Whether the copy has ended and the target is whole.
+  returned: success
+  type: bool
+  sample: true
+round_trips:
+  description: How many requests were sent to the array.
+  returned: success
+  type: int
+  sample: 9
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import on_array
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import Choice
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore import (
+    RestoreRequest,
+    cancel_restore,
+    restore,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    run,
+    wait_args,
+    wait_options,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._times import moment_of
+
+WHICH = ("generation", "backup_id", "at")
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        **array_args(),
+        **catalog_args(),
+        **wait_args(),
+        "volume": {"type": "str", "required": True},
+        "generation": {"type": "int"},
+        **{name: {"type": "str"} for name in ("backup_id", "at", "target", "confirm")},
+        "state": {"type": "str", "choices": ["restored", "cancelled"], "default": "restored"},
+    }
+    module = AnsibleModule(argument_spec=spec, mutually_exclusive=[WHICH], supports_check_mode=True)
+    params = module.params
+
+    def work() -> Result:
+        wait, at = wait_options(params), moment_of("at", params["at"])
+        choice = Choice(params["generation"], params["backup_id"] or "", at)
+        request = RestoreRequest(params["volume"], choice, params["target"] or "", params["confirm"] or "")
+
+        def act(ctx: Context) -> Result:
+            return cancel_restore(ctx, request) if params["state"] == "cancelled" else restore(ctx, request, wait)
+
+        return on_array(params, check_mode=module.check_mode, work=act)
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()
