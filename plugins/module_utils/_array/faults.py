@@ -35,7 +35,7 @@ def fault(error: Exception, options: ArrayOptions, *, acting: bool, spoken: bool
     if isinstance(error, pywbem.AuthError):
         return not_authorized(options)
     if isinstance(error, pywbem.HTTPError):
-        return _http_error(error, options)
+        return _http_error(error, options, acting=acting)
     if isinstance(error, pywbem.CIMError):
         return cim_error(error, options)
     if isinstance(error, pywbem.TimeoutError):
@@ -47,6 +47,7 @@ def fault(error: Exception, options: ArrayOptions, *, acting: bool, spoken: bool
         f"What answers at {options.url} does not speak CIM-XML as expected ({type(error).__name__}).",
         next_step="Check that host and port lead to the array's SMI-S agent.",
         unchanged=ANSWER_LOST if acting else NOTHING_CHANGED,
+        answer_lost=acting,
     )
 
 
@@ -98,7 +99,7 @@ def speaks_tls(options: ArrayOptions) -> bool:
         return False
 
 
-def _http_error(error: Any, options: ArrayOptions) -> BackupError:
+def _http_error(error: Any, options: ArrayOptions, *, acting: bool) -> BackupError:
     if error.status in (401, 403):
         return not_authorized(options)
     if error.status == 400 and not options.use_tls and speaks_tls(options):
@@ -107,7 +108,9 @@ def _http_error(error: Any, options: ArrayOptions) -> BackupError:
         ErrorClass.ARRAY_ERROR,
         f"The array at {options.url} answered HTTP status {error.status}.",
         next_step="Check that host and port lead to the array's SMI-S agent.",
+        unchanged=ANSWER_LOST if acting else NOTHING_CHANGED,
         code=error.status,
+        answer_lost=acting,
     )
 
 

@@ -96,9 +96,9 @@ class Simulated:
         return json.loads(content) if is_json else content
 
     def create_volume(self, name: str, size: int = 4 * MIB, pool: str = "TPP0004") -> dict[str, Any]:
-        """Make a volume."""
-        made: dict[str, Any] = self.door("POST", "volumes", {"name": name, "size": size, "pool": pool})
-        return made
+        """Make a volume and return what the door says about it."""
+        made: list[dict[str, Any]] = self.door("POST", "volumes", {"name": name, "size": size, "pool": pool})
+        return made[0]
 
     def create_volumes(self, *names: str, size: int = 4 * MIB) -> None:
         """Make volumes of one size."""
