@@ -17,9 +17,9 @@ FILES = Path(__file__).resolve().parents[4] / "roles" / "simulated_array" / "fil
 if str(FILES) not in sys.path:
     sys.path.insert(0, str(FILES))
 
-from eternus_sim.core.array import SimArray  # noqa: E402
-from eternus_sim.core.config import ArrayConfig  # noqa: E402
-from eternus_sim.core.model import CopyState, Progress, Session  # noqa: E402
+from eternus_sim.core.array import SimArray
+from eternus_sim.core.config import ArrayConfig
+from eternus_sim.core.model import CopyState, Progress, Session
 
 EXTENT = 64 * 1024
 SIZE = 16 * EXTENT
@@ -75,8 +75,8 @@ class Bench:
 
     def run(self, source: str, target: str) -> dict[str, object]:
         """The newest run between the two."""
-        runs = [r for r in self.array.counters.as_dict()["runs"] if (r["source_id"], r["target_id"]) == (source, target)]
-        return runs[-1]
+        runs = self.array.counters.as_dict()["runs"]
+        return [run for run in runs if (run["source_id"], run["target_id"]) == (source, target)][-1]
 
 
 @pytest.fixture

@@ -15,16 +15,22 @@ from eternus_sim.core.config import ArrayConfig, Knobs
 from eternus_sim.core.model import CopyState, CopyType, Operation, Refused
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 EXTENT = 64 * 1024
 EXTENTS = 5
 SIZE = EXTENTS * EXTENT - 32768  # the last extent is half a one
 volumes = st.integers(0, 3)
+pairs = st.permutations(range(4)).map(lambda order: (order[0], order[1]))
+picks = st.integers(0, 11)
 offsets = st.one_of(
     st.integers(0, SIZE - 1), st.sampled_from([n * EXTENT + d for n in range(1, EXTENTS) for d in (-1, 0, 1)])
 )
 lengths = st.sampled_from([1, 512, EXTENT, EXTENT + 1, 2 * EXTENT])
+
+
+def has_sessions(machine: ArrayAgainstBytes) -> bool:
+    return bool(machine.array.sessions(stale=False))
 
 
 class ArrayAgainstBytes(RuleBasedStateMachine):
@@ -50,9 +56,9 @@ class ArrayAgainstBytes(RuleBasedStateMachine):
     # what the bytes must be
 
     def overwritten(self, device_id: str, extents: set[int]) -> None:
-        for key, changed in self.changed.items():
+        for key in self.changed:
             if device_id in key:
-                changed |= extents
+                self.changed[key] |= extents
 
     def put(self, device_id: str, offset: int, data: bytes) -> None:
         self.model[device_id][offset : offset + len(data)] = data
@@ -77,6 +83,10 @@ class ArrayAgainstBytes(RuleBasedStateMachine):
                 self.model[session.target_id] = bytearray(self.model[session.source_id])
         self.array.knobs.copy_rate = 1 if self.held else 0
 
+    def pick(self, number: int) -> tuple[str, str]:
+        keys = sorted(session.key for session in self.array.sessions(stale=False))
+        return keys[number % len(keys)]
+
     # what happens
 
     @rule(volume=volumes, offset=offsets, length=lengths)
@@ -89,35 +99,37 @@ class ArrayAgainstBytes(RuleBasedStateMachine):
             return
         self.put(self.ids[volume], offset, data)
 
-    @rule(a=volumes, b=volumes)
-    def mirror(self, a: int, b: int) -> None:
+    @rule(pair=pairs)
+    def mirror(self, pair: tuple[int, int]) -> None:
         try:
-            self.array.start_sessions([(self.ids[a], self.ids[b])], 6)
+            self.array.start_sessions([(self.ids[pair[0]], self.ids[pair[1]])], 6)
         except Refused:
             return
-        self.overwritten(self.ids[b], set(range(EXTENTS)))
+        self.overwritten(self.ids[pair[1]], set(range(EXTENTS)))
         self.settle()
 
-    @rule(a=volumes, b=volumes, kind=st.sampled_from([(8, False), (8, True), (7, False)]))
-    def copy(self, a: int, b: int, kind: tuple[int, bool]) -> None:
+    @rule(pair=pairs, kind=st.sampled_from([(8, False), (8, True), (7, False)]))
+    def copy(self, pair: tuple[int, int], kind: tuple[int, bool]) -> None:
         try:
-            self.array.start_sessions([(self.ids[a], self.ids[b])], kind[0], sync_maintained=kind[1])
+            self.array.start_sessions([(self.ids[pair[0]], self.ids[pair[1]])], kind[0], sync_maintained=kind[1])
         except Refused:
             return
-        self.become(self.ids[b], self.ids[a])
+        self.become(self.ids[pair[1]], self.ids[pair[0]])
 
-    @rule(a=volumes, b=volumes, operation=st.sampled_from([Operation.SPLIT, Operation.FRACTURE]))
-    def split(self, a: int, b: int, operation: int) -> None:
-        key = (self.ids[a], self.ids[b])
+    @precondition(has_sessions)
+    @rule(pick=picks, operation=st.sampled_from([Operation.SPLIT, Operation.FRACTURE]))
+    def split(self, pick: int, operation: int) -> None:
+        key = self.pick(pick)
         try:
             self.array.operate([key], operation)
         except Refused:
             return
         self.changed[key] = set()
 
-    @rule(a=volumes, b=volumes)
-    def resync(self, a: int, b: int) -> None:
-        key = (self.ids[a], self.ids[b])
+    @precondition(has_sessions)
+    @rule(pick=picks)
+    def resync(self, pick: int) -> None:
+        key = self.pick(pick)
         try:
             session = self.array.operate([key], Operation.RESYNC)[0]
         except Refused:
@@ -131,27 +143,30 @@ class ArrayAgainstBytes(RuleBasedStateMachine):
         else:
             self.become(key[1], key[0])
 
-    @rule(a=volumes, b=volumes)
-    def restore(self, a: int, b: int) -> None:
-        key = (self.ids[a], self.ids[b])
+    @precondition(has_sessions)
+    @rule(pick=picks)
+    def restore(self, pick: int) -> None:
+        key = self.pick(pick)
         try:
             self.array.operate([key], Operation.RESTORE)
         except Refused:
             return
         self.become(key[0], key[1])
 
-    @rule(a=volumes, b=volumes)
-    def detach(self, a: int, b: int) -> None:
-        key = (self.ids[a], self.ids[b])
+    @precondition(has_sessions)
+    @rule(pick=picks)
+    def detach(self, pick: int) -> None:
+        key = self.pick(pick)
         try:
             self.array.operate([key], Operation.DETACH)
         except Refused:
             return
         self.changed.pop(key, None)
 
-    @rule(a=volumes, b=volumes)
-    def reverse(self, a: int, b: int) -> None:
-        key = (self.ids[a], self.ids[b])
+    @precondition(has_sessions)
+    @rule(pick=picks)
+    def reverse(self, pick: int) -> None:
+        key = self.pick(pick)
         try:
             self.array.operate([key], Operation.REVERSE)
         except Refused:

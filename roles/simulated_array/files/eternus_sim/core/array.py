@@ -24,7 +24,7 @@ from .model import Code, CopyState, Job, JobState, Key, Progress, Refused, Sessi
 from .operate import operate, stop
 from .replica import Replica
 from .start import Wish, start
-from .statelog import StateLog
+from .statelog import Record, StateLog
 from .traffic import Traffic
 from .volumes import Volumes
 
@@ -252,27 +252,32 @@ class SimArray:
                     array._history.popleft()
 
     def remember(self, *replicas: Replica) -> None:
-        """Write sessions to the log, all in one line, with what their volumes' files look like."""
+        """Write sessions to the log, all in one line, with how their volumes' files look; ended ones leave it."""
         ours = [replica for replica in replicas if replica.home is self]
-        records = [("session", "/".join(replica.key), replica.to_record()) for replica in ours]
+        ended = [replica for replica in ours if self.domain.replicas.get(replica.key) is not replica]
+        records = [self._session_record(replica, None if replica in ended else replica.to_record()) for replica in ours]
         ids = {device_id for replica in replicas for device_id in replica.key if device_id in self.volumes}
         self.log.put([*records, *self._file_records(ids)])
+        for replica in ended:
+            replica.map_path.unlink(missing_ok=True)
 
-    def _file_records(self, ids: Iterable[str]) -> list[tuple[str, str, Optional[dict[str, Any]]]]:
+    @staticmethod
+    def _session_record(replica: Replica, value: Optional[dict[str, Any]]) -> Record:
+        return ("session", "/".join(replica.key), value)
+
+    def _file_records(self, ids: Iterable[str]) -> list[Record]:
         prints = self.traffic.fingerprints
         return [("file", key, {"seen": list(prints[key] or ())} if prints.get(key) else None) for key in ids]
 
     def drop(self, replica: Replica) -> None:
-        """End a session for good."""
+        """End a session for good; ``remember`` takes it out of the log."""
         self.domain.remove(replica)
         if replica.run is not None:
             replica.run.finished = True
-        replica.home.log.put([("session", "/".join(replica.key), None)])
-        replica.map_path.unlink(missing_ok=True)
 
     def reverse(self, replica: Replica) -> None:
         """Exchange source and target of a suspended session; its home is where the new source lies."""
-        old_home, old_key, old_map = replica.home, replica.key, replica.map_path
+        old_home, old, old_map = replica.home, self._session_record(replica, None), replica.map_path
         new_home = self.domain.owner(replica.view.target_id) or old_home
         bits = (replica.todo, replica.back, replica.tgt, replica.src)
         self.domain.remove(replica)
@@ -282,8 +287,12 @@ class SimArray:
         for fresh, old in zip((replica.todo, replica.back, replica.src, replica.tgt), bits):
             fresh.unite(old)
         self.domain.add(replica)
-        new_home.remember(replica)
-        old_home.log.put([("session", "/".join(old_key), None)])
+        new = self._session_record(replica, replica.to_record())
+        if new_home is old_home:
+            old_home.log.put([new, old])
+        else:
+            new_home.log.put([new])
+            old_home.log.put([old])
         old_map.unlink(missing_ok=True)
 
     def cut_off(self, replica: Replica) -> None:

@@ -137,8 +137,7 @@ class Copier:
             replica.run.finished = True
         if not replica.mirror and view.copy_type == CopyType.OPC and not view.sync_maintained:
             array.drop(replica)
-            array.note_change(before.key, before)
-            array.domain.changed.notify_all()
+            self._tell(replica, before)
             return
         state = CopyState.RESTORED if restored else CopyState.SYNCHRONIZED
         replica.view = replace(view, copy_state=state, progress_status=Progress.COMPLETED)
