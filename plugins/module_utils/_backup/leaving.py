@@ -14,8 +14,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 def finish_leaving(records: Records, bv: VolumeRef) -> bool:
     """Drop the generation that waits on a BV, if nothing needs it any more; in the caller's transaction.
 
-    The tape server may have no array at hand: a BV that the catalog knows as suspended, or on which a step is journalled,
-    stays bound; and every start looks at the array's sessions before it picks a BV.
+    The tape server may have no array at hand: a BV that the catalog knows as suspended, or on which a step is
+    journalled, stays bound; and every start looks at the array's sessions before it picks a BV.
     """
     rows = records.allocations(bvs=[bv])
     if not rows or records.readers([bv]):

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Callable, Optional
 
@@ -41,20 +41,22 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 
 @dataclass(frozen=True)
 class BackupRequest:
-    """What the caller asks for. ``suspend`` None: as the policy says. A ``key`` or ``max_age`` makes it idempotent."""
+    """What the caller asks for. ``suspend`` None: as the policy says. A ``key`` or ``max_age`` makes it idempotent.
+
+    :param used: the backup ids that this key made before, by TV; they may have gone meanwhile.
+    """
 
     key: str = ""
     max_age: Optional[timedelta] = None
     suspend: Optional[bool] = None
+    used: Mapping[VolumeRef, str] = field(default_factory=dict)
 
 
 def satisfied_by(world: World, tv: VolumeRef, request: BackupRequest) -> Optional[Backup]:
     """Return the backup that answers the request already: the same key, or a good one that is young enough."""
     history = world.backups.get(tv, ())
-    if request.key:
-        found = next((backup for backup in history if backup.key == request.key), None)
-        if found is not None:
-            return found
+    if tv in request.used:
+        return next((backup for backup in history if backup.id == request.used[tv]), None)
     if request.max_age is None:
         return None
     good = [b for b in history if b.good_on_disk or any(copy.state is TapeState.WRITTEN for copy in b.tape)]
@@ -69,7 +71,7 @@ def plan_backup(
     steps: list[Step] = []
     refusals: list[BackupError] = []
     for tv in tvs:
-        if satisfied_by(world, tv, request) is not None:
+        if tv in request.used or satisfied_by(world, tv, request) is not None:
             continue
         try:
             mine = _plan_one(world, tv, request, new_id)

@@ -134,6 +134,6 @@ def _settle(
         return "the session is ended now", [(entry, step)]
     records.settle([entry.id], StepState.DONE if acted else StepState.UNDONE, now)
     if not acted:
-        # Nobody can tell a copy that never started from one that ended: the target stays marked until a restore succeeds.
+        # A copy that never started looks like one that ended: the target stays marked until a restore succeeds.
         records.remove_reader(step.bv, entry.operation_id)
     return ("the restore runs" if acted else "the restore must be run again"), []

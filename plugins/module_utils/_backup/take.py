@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
@@ -46,6 +47,7 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest) -> R
         tvs = transaction_volumes(records, names)
     if ctx.check_mode:
         world = observe(ctx, tvs)
+        request = _with_used_keys(ctx, tvs, request)
         plan = plan_backup(world, tvs, request, lambda _now: "(new)")
         raise_refusals(plan.refusals)
         after = project(world, plan.steps)
@@ -53,6 +55,7 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest) -> R
     with operation(ctx, tvs) as work:
         warnings = recover(work, tvs)
         before = observe(ctx, tvs)
+        request = _with_used_keys(ctx, tvs, request)
         plan = plan_backup(before, tvs, request, new_id)
         raise_refusals(plan.refusals)
         splits = [step for step in plan.steps if isinstance(step, SplitCopy)]
@@ -60,6 +63,12 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest) -> R
             apply_backup(work, before, splits)
     after = observe(ctx, tvs) if splits else before
     return _result(before, after, tvs, plan, request, warnings)
+
+
+def _with_used_keys(ctx: Context, tvs: Sequence[VolumeRef], request: BackupRequest) -> BackupRequest:
+    """Look up what the key made before: it never makes a second generation, even after that backup has gone."""
+    with ctx.catalog.read() as records:
+        return replace(request, used=records.used_keys(request.key, tvs))
 
 
 def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> None:
@@ -114,5 +123,5 @@ def _outcome(before: World, after: World, tv: VolumeRef, made: Optional[str], re
         found = satisfied_by(before, tv, request)
     else:
         found = next((backup for backup in after.backups.get(tv, ()) if backup.id == made), None)
-    shown = backup_view(after, found) if found is not None else {}
+    shown = backup_view(after, found) if found is not None else {"id": request.used.get(tv), "generation": None}
     return {**shown, "volume": after.name(tv), "taken": made is not None}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
@@ -23,12 +23,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     TapePart,
     TapePool,
     TapeState,
+    UsedKey,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, of
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import (
     BACKUP,
     CARTRIDGE,
     DISK,
+    KEY,
     PART,
     POOL,
     TAPE,
@@ -53,10 +55,11 @@ class BackupRows(LeaseRows):
         table = self._t.backups
         return self._whole(tv & one for tv in of(table, "tv", tvs) for one in among(table.c.id, ids))
 
-    def backups_by_key(self, key: str, tvs: Collection[VolumeRef]) -> Sequence[Backup]:
-        """Return the backups that were taken for a key; none for an empty key, which is no key."""
-        table = self._t.backups
-        return self._whole((table.c.key == key) & tv for tv in of(table, "tv", tvs if key else []))
+    def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
+        """Return the id of the backup that a key made of each TV, also when it has gone; none for an empty key."""
+        table = self._t.keys
+        rows = self._all(table, [(table.c.key == key) & tv for tv in of(table, "tv", tvs if key else [])])
+        return {ref_of(row, "tv"): row["backup_id"] for row in rows}
 
     def copies_on(self, barcode: str) -> Sequence[Backup]:
         on_it = sa.select(self._t.parts.c.backup_id).where(self._t.parts.c.barcode == barcode)
@@ -69,6 +72,7 @@ class BackupRows(LeaseRows):
         """
         copies = [(one.id, copy) for one in backups for copy in one.tape]
         self._insert(self._t.backups, [BACKUP.row(one) for one in backups])
+        self._insert(self._t.keys, [KEY.row(UsedKey(one.tv, one.key, one.id)) for one in backups if one.key])
         self._insert(self._t.disks, [DISK.row(one.disk, backup_id=one.id) for one in backups if one.disk])
         self._insert(self._t.tapes, [TAPE.row(copy, backup_id=backup_id) for backup_id, copy in copies])
         self._insert(self._t.parts, [row for backup_id, copy in copies for row in _part_rows(backup_id, copy)])

@@ -78,7 +78,8 @@ class Records(Protocol):
     ) -> Sequence[Backup]:
         """Return backups with their copies, oldest first by point in time, then id."""
 
-    def backups_by_key(self, key: str, tvs: Collection[VolumeRef]) -> Sequence[Backup]: ...
+    def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
+        """Return the id of the backup that a key made of each TV, also when it has gone; none for an empty key."""
 
     def add_backups(self, backups: Collection[Backup]) -> None:
         """Add whole backups with their copies; :class:`Conflict` when (tv, key) or an id exists already."""

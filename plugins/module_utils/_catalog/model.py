@@ -217,6 +217,15 @@ class Backup:
 
 
 @dataclass(frozen=True)
+class UsedKey:
+    """A key that made a backup of a TV: it never makes a second one, even after that backup has gone."""
+
+    tv: VolumeRef
+    key: str
+    backup_id: str
+
+
+@dataclass(frozen=True)
 class Reader:
     """Somebody reads this BV: it is not resumed, dropped, overwritten or freed meanwhile (behaviour.md §5)."""
 

@@ -25,6 +25,7 @@ VOLUME = Shape(model.RegisteredVolume)
 POLICY = Shape(model.Policy)
 ALLOCATION = Shape(model.Allocation)
 BACKUP = Shape(model.Backup, "disk", "tape")
+KEY = Shape(model.UsedKey)
 DISK = Shape(model.DiskCopy)
 TAPE = Shape(model.TapeCopy, "parts")
 PART = Shape(model.TapePart)
@@ -55,6 +56,7 @@ class Tables:
         self.policies = table("policies", POLICY, "", _ref("tv"), _points("tv", "volumes", "ref"))
         self.allocations = table("allocations", ALLOCATION, "", _ref("bv"), _points("bv", "volumes", "ref"))
         self.backups = table("backups", BACKUP, "", ("id",))
+        self.keys = table("used_keys", KEY, "", (*_ref("tv"), "key"))
         of_backup = sa.ForeignKeyConstraint(["backup_id"], ["eternus_backups.id"], ondelete="CASCADE")
         self.disks = table(
             "disk_copies",
@@ -84,7 +86,6 @@ class Tables:
         _index(self.volumes, "ref_device")
         _index(self.allocations, *_ref("tv"))
         _index(self.backups, *_ref("tv"), "point_in_time", "id")
-        _index(self.backups, *_ref("tv"), "key", unique=True, where=self.backups.c.key != "")
         _index(self.parts, "barcode")
         _index(self.journal, "sequence", where=self.journal.c.state == "intended")
         _index(self.cartridges, "pool")
@@ -124,10 +125,10 @@ def _points(prefix: str, table: str, target: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(_ref(prefix), [f"eternus_{table}.{one}" for one in _ref(target)])
 
 
-def _index(table: sa.Table, *names: str, unique: bool = False, where: Any = None) -> None:
+def _index(table: sa.Table, *names: str, where: Any = None) -> None:
     columns = [table.c[name] for name in names]
     name = f"{table.name}_by_{names[-1]}"
-    sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+    sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 @lru_cache(maxsize=1)

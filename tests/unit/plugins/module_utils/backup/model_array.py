@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An array as a model: a few extents a volume, time that tests turn, faults on demand. It keeps the rules of array.md."""
+"""An array as a model: a few extents a volume, time that tests turn, faults on demand; by the rules of array.md."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Fabric:
 
 @dataclass
 class Fault:
-    """What goes wrong at the next call of a method: ``refuse``, ``lost`` (after the act), ``unreachable`` (before), or a kill."""
+    """What goes wrong at a call: ``refuse``, ``lost`` (after the act), ``unreachable`` (before it), or a kill."""
 
     method: str
     kind: str
@@ -142,7 +142,9 @@ class Fault:
 class ModelArray:
     """One array of the fabric."""
 
-    def __init__(self, fabric: Fabric, serial: str = "ET1", *, lists: bool = True, copies: str = "EC REC OPC ROPC") -> None:
+    def __init__(
+        self, fabric: Fabric, serial: str = "ET1", *, lists: bool = True, copies: str = "EC REC OPC ROPC"
+    ) -> None:
         self.fabric = fabric
         self.serial = serial
         self.round_trips = 0
@@ -171,7 +173,11 @@ class ModelArray:
     def sessions(self) -> Sequence[Session]:
         self.round_trips += 1
         self._strike("sessions", "before")
-        return [session for session in self.fabric.listed().values() if self.serial in (session.source.array, session.target.array)]
+        return [
+            session
+            for session in self.fabric.listed().values()
+            if self.serial in (session.source.array, session.target.array)
+        ]
 
     def start(self, copy_type: CopyType, pairs: Sequence[Pair], *, track: bool = False) -> Sequence[Outcome]:
         return self._each("start", pairs, lambda pair: self._start(copy_type, pair))

@@ -152,7 +152,8 @@ def test_tape_media_need_a_pool_that_exists(house, refused):
 
 
 @pytest.mark.parametrize(
-    "field", [{"generations": 0}, {"tape_days": -1}, {"interval_days": -1}, {"tape_copies": 0}, {"tape_generations": -1}]
+    "field",
+    [{"generations": 0}, {"tape_days": -1}, {"interval_days": -1}, {"tape_copies": 0}, {"tape_generations": -1}],
 )
 def test_numbers_that_make_no_sense_are_refused(house, refused, field):
     tvs(house, "oradata")

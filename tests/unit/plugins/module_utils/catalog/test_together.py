@@ -115,7 +115,7 @@ def test_history_of_a_volume_is_read_by_indexes(url: str) -> None:
         statements.clear()
         records.backups(tvs=[ref(1)])
         records.backups(ids=["A"])
-        records.backups_by_key("k", [ref(1)])
+        records.used_keys("k", [ref(1)])
         records.copies_on("A00001")
         records.open_entries()
         records.allocations(tvs=[ref(1)])
