@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures that all unit tests share: simulated arrays over https, each a process of its own."""
+"""Fixtures that all unit tests share: simulated arrays over https."""
 
 from __future__ import annotations
 

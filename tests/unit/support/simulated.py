@@ -2,18 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulated array as a process of its own, over https, and its door: what tests turn, break and count.
+"""The simulated array in this process, over http and https, and its door: what tests turn, break and count.
 
 Fixtures are in tests/unit/conftest.py (``simulated_array``); ``start_simulated(directory, ...)`` for anything else.
+It serves from threads of the test's own process: a process of its own would cost each test a second.
 """
 
 from __future__ import annotations
 
 import base64
 import http.client
+import importlib
 import json
-import os
-import subprocess
+import secrets
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,16 +28,15 @@ FILES = Path(__file__).resolve().parents[3] / "roles" / "simulated_array" / "fil
 MIB = 1 << 20
 
 
-def _run(arguments: Sequence[str], timeout: float = 90) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(FILES), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, "-m", "eternus_sim", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        timeout=timeout,
-        check=False,
-    )
+USER = "software"
+
+_RUNNING: dict[Path, list[Any]] = {}
+
+
+def _package(name: str) -> Any:
+    if str(FILES) not in sys.path:
+        sys.path.append(str(FILES))
+    return importlib.import_module(f"eternus_sim.{name}")
 
 
 @dataclass(frozen=True)
@@ -163,23 +164,56 @@ def start_simulated(
     """Start the arrays of a directory on free ports and return them; end them by :func:`stop_simulated`.
 
     :param tls_directory: where certificates are kept; share one between tests, they take time to make.
-    :param config: one array's settings (model, name, pools, knobs), or ``{"arrays": [...]}``.
+    :param config: one array's settings (model, name, pools, knobs), or ``{"arrays": [...]}``; those are linked for REC.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    arguments = ["serve", "--directory", str(directory), "--detach"]
-    if tls_directory is not None:
-        arguments += ["--tls-directory", str(tls_directory)]
-    if config is not None:
-        file = directory / "wanted.json"
-        file.write_text(json.dumps(config), encoding="utf-8")
-        arguments += ["--config", str(file)]
-    done = _run(arguments)
-    assert done.returncode == 0, f"the simulated array did not start: {done.stdout}{done.stderr}"
-    endpoints = json.loads((directory / "endpoints.json").read_text(encoding="utf-8"))
-    password = Path(endpoints["password_file"]).read_text(encoding="utf-8").rstrip("\n")
-    return [Simulated(directory, endpoint, endpoints["user"], password) for endpoint in endpoints["arrays"]]
+    files = _package("certs").ensure(tls_directory or directory / "tls", "127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files.cert_file, files.key_file)
+    password = secrets.token_urlsafe(16)
+    several = (config or {}).get("arrays", [config or {}])
+    servers: list[Any] = []
+    for index, settings in enumerate(several):
+        place = directory if len(several) == 1 else directory / str(index)
+        place.mkdir(parents=True, exist_ok=True)
+        array = _package("core.array").SimArray(place, _config(settings))
+        servers.append(_package("server").ArrayServer(array, {USER: password}, tls=tls, http_port=0, https_port=0))
+    for server in servers[1:]:
+        servers[0].array.link(server.array)
+    for server in servers:
+        server.start()
+    _RUNNING[directory] = servers
+    return [
+        Simulated(
+            directory,
+            {
+                "model": server.array.model,
+                "host": server.host,
+                "http_port": server.http_port,
+                "https_port": server.https_port,
+                "ca_file": str(files.ca_file),
+                "device_dir": str(server.array.directory / "by-id"),
+            },
+            USER,
+            password,
+        )
+        for server in servers
+    ]
+
+
+def _config(settings: Mapping[str, Any]) -> Any:
+    module = _package("core.config")
+    values = dict(settings)
+    knobs = module.Knobs()
+    knobs.update(values.pop("knobs", {}))
+    if "pools" in values:
+        values["pools"] = [module.PoolConfig(**pool) for pool in values["pools"]]
+    return module.ArrayConfig(knobs=knobs, **values)
 
 
 def stop_simulated(directory: Path) -> None:
-    """End the server of a directory."""
-    _run(["stop", "--directory", str(directory)])
+    """End the arrays of a directory; they can be started again on what they left there."""
+    servers = _RUNNING.pop(directory, [])
+    for server in servers:
+        server.stop()
+    for server in servers:
+        server.array.close()
