@@ -90,13 +90,17 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
 def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
     """Cancel a running restore; the target is left undefined, and stays marked until a restore succeeds."""
     tv, target = _volumes(ctx, request)
-    sessions = [s for s in session_list(ctx, [tv]) if s.target == target.ref and not s.copy_type.mirror]
-    shown = {"volume": request.volume, "target": target.name}
+    ours = _registered(ctx, session_list(ctx, [tv]), target)
+    sessions = list(ours)
+    values = {
+        "restore": {"volume": request.volume, "target": target.name, "state": "cancelled" if sessions else "none"},
+        "finished": False,
+    }
     if not sessions or ctx.check_mode:
-        return Result(bool(sessions), {"restore": {**shown, "state": "none"}}, _running(sessions), {})
+        return Result(bool(sessions), values, _running(sessions), {})
     with operation(ctx, {tv, target.ref}) as work:
         work.before_act()
-        pairs = [(s.copy_type, Pair(_volume(ctx, s.source), target)) for s in sessions]
+        pairs = [(session.copy_type, Pair(source, target)) for session, source in ours.items()]
         errors = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
         for error in errors.values():
             if error is not None:
@@ -108,16 +112,19 @@ def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
             for reader in records.readers([session.source for session in sessions]):
                 if reader.purpose is ReaderPurpose.RESTORE:
                     records.remove_reader(reader.bv, reader.owner)
-    return Result(True, {"restore": {**shown, "state": "cancelled"}}, _running(sessions), {})
+    return Result(True, values, _running(sessions), {})
 
 
 def _running(sessions: Sequence[Session]) -> dict[str, Any]:
     return {s.target.device_id: {"copy": s.copy_type.value, "state": s.state.value} for s in sessions}
 
 
-def _volume(ctx: Context, ref: VolumeRef) -> Volume:
+def _registered(ctx: Context, sessions: Sequence[Session], target: Volume) -> dict[Session, Volume]:
+    """Return the copies onto a target whose source is registered: others are not a restore of ours."""
+    copies = [s for s in sessions if s.target == target.ref and not s.copy_type.mirror]
     with ctx.catalog.read() as records:
-        return records.volumes([ref])[0].volume
+        known = {row.ref: row.volume for row in records.volumes([session.source for session in copies])}
+    return {session: known[session.source] for session in copies if session.source in known}
 
 
 def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
