@@ -212,6 +212,7 @@ def test_the_tables_are_those_of_this_version(catalog: connect.SqlCatalog) -> No
         "tape_copies": 14,
         "tape_parts": 9,
         "undefined_targets": 5,
+        "used_keys": 4,
         "volumes": 10,
     }
 
