@@ -284,8 +284,8 @@ class SimArray:
         replica.view.source_id, replica.view.target_id = replica.view.target_id, replica.view.source_id
         replica.home = new_home
         replica.place(self.new_map_name())
-        for fresh, old in zip((replica.todo, replica.back, replica.src, replica.tgt), bits):
-            fresh.unite(old)
+        for fresh, before in zip((replica.todo, replica.back, replica.src, replica.tgt), bits):
+            fresh.unite(before)
         self.domain.add(replica)
         new = self._session_record(replica, replica.to_record())
         if new_home is old_home:
