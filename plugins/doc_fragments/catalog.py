@@ -24,3 +24,11 @@ options:
 requirements:
   - SQLAlchemy >= 2
 """
+
+    # For modules that read no catalog: the action group's defaults are given to them all the same.
+    IDLE = r"""
+options:
+  catalog_url:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: str
+"""

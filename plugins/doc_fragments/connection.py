@@ -62,3 +62,32 @@ options:
 requirements:
   - pywbem >= 1.7
 """
+
+    # For modules that ask no array: the action group's defaults are given to them all the same.
+    IDLE = r"""
+options:
+  host:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: str
+  port:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: int
+  username:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: str
+  password:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: str
+  use_tls:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: bool
+  validate_certs:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: bool
+  ca_path:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: path
+  request_timeout:
+    description: Not used. It may be there, since C(module_defaults) of the action group gives it to every module.
+    type: float
+"""

@@ -60,6 +60,15 @@ def array_args() -> dict[str, Any]:
     }
 
 
+def idle_args(**described: dict[str, Any]) -> dict[str, Any]:
+    """Return options of the same names that a module takes and does not use.
+
+    All modules are in one action group, whose defaults Ansible gives to every one of them.
+    """
+    kept = ("type", "no_log")
+    return {name: {key: spec[key] for key in kept if key in spec} for name, spec in described.items()}
+
+
 def array_options(params: Mapping[str, Any]) -> ArrayOptions:
     """Return how to reach the array; ``invalid_option`` when a number makes no sense."""
     use_tls = params["use_tls"]

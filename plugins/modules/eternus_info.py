@@ -18,6 +18,7 @@ description:
   - A JMESPath expression may cut out what is of interest.
 extends_documentation_fragment:
   - eternus.backup.connection
+  - eternus.backup.catalog.idle
   - eternus.backup.attributes
   - eternus.backup.attributes.info_module
   - eternus.backup.attributes.actiongroup
@@ -136,7 +137,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.connect import connect
 from ansible_collections.eternus.backup.plugins.module_utils._array.facts import gather
-from ansible_collections.eternus.backup.plugins.module_utils._module import array_args, array_options, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    array_args,
+    array_options,
+    catalog_args,
+    idle_args,
+    run,
+)
 
 
 def main() -> None:
@@ -144,6 +151,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **array_args(),
+            **idle_args(**catalog_args()),
             "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
             "query": {"type": "str"},
         },

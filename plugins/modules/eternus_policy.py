@@ -24,6 +24,7 @@ description:
   - The array is not asked.
 extends_documentation_fragment:
   - eternus.backup.catalog
+  - eternus.backup.connection.idle
   - eternus.backup.attributes
   - eternus.backup.attributes.planned
   - eternus.backup.attributes.actiongroup
@@ -179,7 +180,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._backup.policies import declare, remove
-from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    idle_args,
+    run,
+)
 
 POLICY = {
     "volume": {"type": "str", "required": True},
@@ -202,6 +209,7 @@ POLICY = {
 def main() -> None:
     """Run the module."""
     spec = {
+        **idle_args(**array_args()),
         **catalog_args(),
         "policies": {"type": "list", "elements": "dict", "required": True, "options": POLICY},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tape_cartridge
 short_description: Put tape cartridges into pools
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Labels cartridges and puts them into a pool, or takes them out of it.
   - A cartridge that already bears a label of this pool is taken over with what is on it, and is not written.
@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - eternus.backup.attributes
   - eternus.backup.attributes.actiongroup
   - eternus.backup.catalog
+  - eternus.backup.connection.idle
   - eternus.backup.tape
 attributes:
   check_mode:
@@ -108,13 +109,21 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_cartri
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
-from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    catalog_url,
+    idle_args,
+    run,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._tape_options import library_args, tape_library
 
 
 def main() -> None:
     """Run the module."""
     spec = {
+        **idle_args(**array_args()),
         **catalog_args(),
         **library_args(),
         "barcodes": {"type": "list", "elements": "str", "required": True, "aliases": ["barcode"]},

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tape_copy
 short_description: Copy backups to tape and verify them
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Copies disk generations to cartridges of their tape pool, spanning cartridges where one is too small.
   - Without O(backups) and O(volumes), every tape copy that is queued, was broken off, or failed before is written.
@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - eternus.backup.attributes
   - eternus.backup.attributes.actiongroup
   - eternus.backup.catalog
+  - eternus.backup.connection.idle
   - eternus.backup.tape
   - eternus.backup.tape.devices
 attributes:
@@ -103,7 +104,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
-from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    catalog_url,
+    idle_args,
+    run,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._tape_copy_entry import copy_tapes
 from ansible_collections.eternus.backup.plugins.module_utils._tape_desk_options import desk_of
 from ansible_collections.eternus.backup.plugins.module_utils._tape_options import device_args, library_args
@@ -112,6 +120,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape_options impor
 def main() -> None:
     """Run the module."""
     spec = {
+        **idle_args(**array_args()),
         **catalog_args(),
         **library_args(),
         **device_args(),

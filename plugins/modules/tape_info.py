@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tape_info
 short_description: Show tape library, pools, cartridges and queue
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Shows what lies in the tape library, the pools, the cartridges with their fill and contents, and the tape copies
     with their state and
@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - eternus.backup.attributes
   - eternus.backup.attributes.actiongroup
   - eternus.backup.catalog
+  - eternus.backup.connection.idle
   - eternus.backup.tape
 attributes:
   check_mode:
@@ -119,13 +120,22 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_show import show_tape
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    catalog_url,
+    idle_args,
+    run,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._tape_options import library_args, tape_library
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**catalog_args(), **library_args()}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**idle_args(**array_args()), **catalog_args(), **library_args()}, supports_check_mode=True
+    )
     params = module.params
 
     def work() -> Result:

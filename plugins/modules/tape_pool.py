@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tape_pool
 short_description: Declare tape storage pools
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Declares or removes tape storage pools, the sets of cartridges that policies name.
   - A V(private) pool uses only cartridges that were put into it by M(eternus.backup.tape_cartridge), and they stay.
@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - eternus.backup.attributes
   - eternus.backup.attributes.actiongroup
   - eternus.backup.catalog
+  - eternus.backup.connection.idle
 attributes:
   check_mode:
     support: full
@@ -77,12 +78,20 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_pools import ensure_pools
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import PoolKind
-from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    catalog_url,
+    idle_args,
+    run,
+)
 
 
 def main() -> None:
     """Run the module."""
     spec = {
+        **idle_args(**array_args()),
         **catalog_args(),
         "names": {"type": "list", "elements": "str", "required": True, "aliases": ["name"]},
         "kind": {"type": "str", "choices": ["private", "scratch"], "default": "private"},

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tape_restore
 short_description: Restore a volume from tape
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Writes a backup from tape onto its transaction volume, or onto another volume of the same size, and compares all
     checksums.
@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - eternus.backup.attributes
   - eternus.backup.attributes.actiongroup
   - eternus.backup.catalog
+  - eternus.backup.connection.idle
   - eternus.backup.tape
   - eternus.backup.tape.devices
 attributes:
@@ -102,7 +103,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
-from ansible_collections.eternus.backup.plugins.module_utils._module import Result, catalog_args, catalog_url, run
+from ansible_collections.eternus.backup.plugins.module_utils._module import (
+    Result,
+    array_args,
+    catalog_args,
+    catalog_url,
+    idle_args,
+    run,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._tape_desk_options import desk_of
 from ansible_collections.eternus.backup.plugins.module_utils._tape_options import device_args, library_args
 from ansible_collections.eternus.backup.plugins.module_utils._tape_restore_entry import restore_tape
@@ -111,6 +119,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape_restore_entry
 def main() -> None:
     """Run the module."""
     spec = {
+        **idle_args(**array_args()),
         **catalog_args(),
         **library_args(),
         **device_args(),
