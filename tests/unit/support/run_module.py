@@ -15,7 +15,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -62,6 +62,7 @@ def run_module(
     diff: bool = False,
     env: Optional[Mapping[str, str]] = None,
     timeout: float = 120,
+    prefix: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run a module of this collection and return its result; ``failed`` is always there.
 
@@ -69,10 +70,11 @@ def run_module(
     :param check: run in check mode. ``diff``: ask for a diff.
     :param env: more variables for the process, e.g. ``ETERNUS_HOST``.
     :param timeout: seconds after which the process is ended and the test fails.
+    :param prefix: a command that runs the module's process, e.g. ``setpriv`` with its options.
     """
     arguments = {**args, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, f"{COLLECTION}.plugins.modules.{name}"],
+        [*prefix, sys.executable, "-c", _CHILD, f"{COLLECTION}.plugins.modules.{name}"],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
