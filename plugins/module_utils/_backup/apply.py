@@ -58,8 +58,10 @@ def apply_catalog_steps(records: Records, steps: Sequence[Step]) -> None:
                 records.free([step.bv])
 
 
-def apply_start(work: Operation, world: World, steps: Sequence[Step]) -> None:
-    """Start and resume copies. What the array refuses is undone; the rest stays, and the error says so.
+def apply_start(work: Operation, world: World, steps: Sequence[Step]) -> Sessions:
+    """Start and resume copies; return the sessions as they are then.
+
+    What the array refuses is undone; the rest stays, and the error says so.
 
     Raises ``Conflict`` when another process took a BV first: nothing was changed then.
     """
@@ -83,6 +85,7 @@ def apply_start(work: Operation, world: World, steps: Sequence[Step]) -> None:
             if step not in open_still:
                 settle_copy(records, step, entries[step], errors.get(step) is None, work.ctx.clock.now())
     _raise_partial(world, copies, errors)
+    return sessions
 
 
 def settle_copy(records: Records, step: Copy, entry: JournalEntry, done: bool, now: datetime) -> None:
@@ -103,10 +106,10 @@ def _send_copies(work: Operation, world: World, copies: Sequence[Copy]) -> dict[
     return {step: answers[(step.tv, step.bv)] for step in copies}
 
 
-def apply_release(work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]) -> None:
-    """End sessions that are journalled already, and free the BVs that nothing uses any more."""
-    if not entries:
-        return
+def apply_release(
+    work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]
+) -> Sessions:
+    """End sessions that are journalled already, free BVs that nothing uses any more; return the sessions then."""
     pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for _entry, step in entries]
     answers = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
     accepted: list[tuple[JournalEntry, ReleaseCopy]] = []
@@ -130,6 +133,7 @@ def apply_release(work: Operation, world: World, entries: Sequence[tuple[Journal
                 settle_release(records, step, entry, sessions, work.ctx.clock.now())
     if errors:
         raise combined(errors, unchanged="Sessions that are named here still stand; all others were ended.")
+    return sessions
 
 
 def settle_release(records: Records, step: ReleaseCopy, entry: JournalEntry, sessions: Sessions, now: datetime) -> None:

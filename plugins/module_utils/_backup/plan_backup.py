@@ -20,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import overdue_drops, surplus
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    DropGeneration,
     Plan,
     ReleaseCopy,
     SplitCopy,
@@ -70,6 +71,7 @@ def plan_backup(
     """Plan a backup of every TV; one that is satisfied already contributes no step."""
     steps: list[Step] = []
     refusals: list[BackupError] = []
+    warnings: list[str] = []
     for tv in tvs:
         if tv in request.used or satisfied_by(world, tv, request) is not None:
             continue
@@ -78,9 +80,23 @@ def plan_backup(
         except BackupError as refusal:
             refusals.append(refusal)
             continue
+        warnings.extend(_goes_untaped(world, mine))
         world = project(world, mine)
         steps.extend(mine)
-    return Plan(tuple(steps), tuple(refusals))
+    return Plan(tuple(steps), tuple(refusals), tuple(warnings))
+
+
+def _goes_untaped(world: World, steps: Sequence[Step]) -> list[str]:
+    """Warn of generations that go although their tape leg failed: a failed leg protects nothing (behaviour.md §5)."""
+    told = []
+    for step in steps:
+        if isinstance(step, DropGeneration) and not step.wait:
+            backup = next(b for b in world.backups[step.tv] if b.id == step.backup_id)
+            if any(copy.state is TapeState.FAILED for copy in backup.tape):
+                told.append(
+                    f"Backup {backup.id} of {world.name(step.tv)} leaves the disk, and its tape leg had failed."
+                )
+    return told
 
 
 def _plan_one(

@@ -22,7 +22,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
     refuse_no_copy_type,
     refuse_no_policy,
     refuse_no_unused,
+    refuse_reserved,
     refuse_session_limit,
+    refuse_slot_taken,
     refuse_undefined,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import overdue_drops
@@ -78,6 +80,9 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ..
     before: tuple[Step, ...] = overdue_drops(world, tv)
     world = project(world, before)
     resumable = _resumable(world, tv, policy)
+    turn = _slot_holder(world, policy)
+    if turn is not None:
+        raise refuse_slot_taken(world, policy, turn)
     ready = [session for session in resumable if not world.needed_by_tape(session.target, tv)]
     if ready:
         return (*before, _resume(ready[0]))
@@ -90,6 +95,14 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ..
     if world.readers.get(waiting.target) or not drop_untaped or not _only_queued(world, tv, waiting.target):
         raise refuse_in_use_by_tape(world, tv, waiting.target)
     return (*before, *_give_up_tape(world, tv, waiting), _resume(waiting))
+
+
+def _slot_holder(world: World, policy: Policy) -> Optional[Session]:
+    """Return the session of another TV of the same slot: they take turns, their BVs are counted so (§4)."""
+    if not policy.sync_slot or policy.suspend:
+        return None
+    others = [p.tv for p in world.policies.values() if p.sync_slot == policy.sync_slot and p.tv != policy.tv]
+    return next((session for tv in others for session in [world.active_mirror(tv)] if session is not None), None)
 
 
 def _resumable(world: World, tv: VolumeRef, policy: Policy) -> list[Session]:
@@ -169,6 +182,9 @@ def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy) -> Back
         waits = backup.disk is not None and not backup.good_on_disk
         if waits and backup.disk is not None and world.needed_by_tape(backup.disk.bv, tv):
             return refuse_in_use_by_tape(world, tv, backup.disk.bv)
+    for bv in policy.pinned:
+        if bv in world.allocations and world.allocations[bv].tv != tv:
+            return refuse_reserved(world, tv, bv)
     return refuse_no_unused(world, tv, policy)
 
 

@@ -74,7 +74,8 @@ def recover(work: Operation, tvs: Collection[VolumeRef]) -> list[str]:
             releases.extend(more)
             told.append(f"Recovered {names.get(item.step.tv, item.step.tv.device_id)}: {outcome}.")
         world = read_world(work.ctx, records, sessions.values(), {}, tvs)
-    apply_release(work, world, releases)
+    if releases:
+        apply_release(work, world, releases)
     return told
 
 

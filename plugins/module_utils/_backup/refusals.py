@@ -133,6 +133,29 @@ def refuse_no_unused(world: World, tv: VolumeRef, policy: Policy) -> BackupError
     )
 
 
+def refuse_reserved(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
+    """A pinned BV that serves another TV: suspended or tracked for it, or carrying its generation (behaviour.md §2)."""
+    return BackupError(
+        ErrorClass.VOLUME_RESERVED,
+        f"Backup volume {world.name(bv)} is pinned for {world.name(tv)} and is {world.doing(world.volumes[bv])}.",
+        next_step="Cancel that volume's session and delete its generation, or pin another backup volume.",
+        volume=world.name(tv),
+        backup_volume=world.name(bv),
+    )
+
+
+def refuse_slot_taken(world: World, policy: Policy, session: Session) -> BackupError:
+    """Policies that share a ``sync_slot`` take turns (behaviour.md §4)."""
+    other = world.name(session.source)
+    return BackupError(
+        ErrorClass.BUSY,
+        f"{world.name(policy.tv)} shares sync_slot {policy.sync_slot} with {other}, which is {session.state.value} now.",
+        next_step=f"Back up {other} or cancel its synchronization first, or give each a slot of its own.",
+        volume=world.name(policy.tv),
+        holder=other,
+    )
+
+
 def refuse_in_use_by_tape(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
     """The BV that is needed is read, or its tape leg waits (behaviour.md §5)."""
     return BackupError(

@@ -76,10 +76,10 @@ def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) ->
         if not plan.steps:
             return before, plan, before
         try:
-            apply_start(work, before, plan.steps)
+            sessions = apply_start(work, before, plan.steps)
         except Conflict:
             continue
-        return before, plan, refresh(work.ctx, before, session_list(work.ctx, tvs), tvs)
+        return before, plan, refresh(work.ctx, before, sessions.values(), tvs)
     raise lost_race()
 
 
@@ -150,8 +150,8 @@ def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every
         if steps:
             with work.transaction() as records:
                 entries = list(zip(work.intend(records, steps), steps))
-            apply_release(work, before, entries)
-        after = observe(ctx, tvs) if steps else before
+            sessions = apply_release(work, before, entries)
+        after = refresh(ctx, before, sessions.values(), tvs) if steps else before
     return _result(before, after, tvs, plan, warnings)
 
 

@@ -18,6 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     observe,
     raise_refusals,
+    refresh,
     transaction_volumes,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation, operation
@@ -29,6 +30,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_split
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import (
+    Sessions,
     confirm,
     not_confirmed,
     send,
@@ -60,8 +62,8 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest) -> R
         raise_refusals(plan.refusals)
         splits = [step for step in plan.steps if isinstance(step, SplitCopy)]
         if splits:
-            apply_backup(work, before, splits)
-    after = observe(ctx, tvs) if splits else before
+            sessions = apply_backup(work, before, splits)
+    after = refresh(ctx, before, sessions.values(), tvs) if splits else before
     return _result(before, after, tvs, plan, request, warnings)
 
 
@@ -71,8 +73,11 @@ def _with_used_keys(ctx: Context, tvs: Sequence[VolumeRef], request: BackupReque
         return replace(request, used=records.used_keys(request.key, tvs))
 
 
-def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> None:
-    """Split every pair, record what the array confirms, then release plain sessions (behaviour.md §2.3–2.6)."""
+def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> Sessions:
+    """Split every pair, record what the array confirms, then release plain sessions (behaviour.md §2.3–2.6).
+
+    Returns the sessions as they are then.
+    """
     with work.transaction() as records:
         entries = dict(zip(splits, work.intend(records, splits)))
     pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for step in splits]
@@ -91,11 +96,13 @@ def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> 
                 releases.extend(record_split(work, records, step, entries[step], sessions, at))
             else:
                 errors[step] = not_confirmed(world.pair(step.tv, step.bv), "suspended", session)
-    apply_release(work, world, releases)
+    if releases:
+        sessions = apply_release(work, world, releases)
     if errors:
         taken = [world.name(step.tv) for step in splits if step not in errors]
         told = f"Taken all the same: {', '.join(taken)}. " if taken else ""
         raise combined(list(errors.values()), unchanged=f"{told}Nothing was recorded for the others.")
+    return sessions
 
 
 def _result(
@@ -113,7 +120,7 @@ def _result(
         values={"backups": volumes, "volumes": [view(after, tv) for tv in tvs]},
         before={before.name(tv): view(before, tv) for tv in tvs},
         after={after.name(tv): view(after, tv) for tv in tvs},
-        warnings=list(warnings),
+        warnings=[*warnings, *plan.warnings],
     )
 
 

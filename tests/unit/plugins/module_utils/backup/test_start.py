@@ -317,3 +317,31 @@ def test_a_queued_tape_leg_protects_its_bv_unless_it_is_given_up(house, refused)
     result = house.start("oradata", drop_untaped=True)
     assert result.values["synchronizations"][0]["backup_volume"] == "bv1"
     assert len(house.look().backups[house.by_name["oradata"].ref]) == 1
+
+
+def test_policies_of_one_sync_slot_take_turns(house, refused):
+    house.tv("oradata", 4, generations=1, sync_slot="night")
+    house.tv("redolog", generations=1, sync_slot="night")
+    house.start("oradata")
+    error = refused("busy", house.start, "redolog")
+    assert error.details["holder"] == "oradata"
+    house.equivalent("oradata")
+    house.backup("oradata")
+    assert house.start("redolog").changed
+
+
+def test_a_pinned_bv_that_serves_another_tv_is_reserved(house, refused):
+    house.tv("redolog", 1, generations=1, suspend=True)
+    house.cycle("redolog")
+    house.tv("oradata", pinned=["bv1"])
+    error = refused("volume_reserved", house.start, "oradata")
+    assert "bound to redolog" in error.message
+
+
+def test_the_round_trips_of_a_start_do_not_grow_with_the_lists(house):
+    names = [f"tv{number}" for number in range(20)]
+    for name in names:
+        house.tv(name, 1)
+    before = house.array.round_trips
+    house.start(*names)
+    assert house.array.round_trips - before == 3

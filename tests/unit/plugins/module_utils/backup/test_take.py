@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -225,3 +226,14 @@ def test_a_session_that_breaks_in_the_split_is_never_recorded(house):
         house.backup("oradata")
     assert caught.value.error_class.value == "copy_failed"
     assert house.generations("oradata") == []
+
+
+def test_a_generation_whose_tape_leg_failed_goes_and_is_warned_of(house):
+    house.tv("archive", 2, generations=1, media="both", tape_pool="pool")
+    house.cycle("archive")
+    old = house.generations("archive")[0]
+    with house.catalog.begin() as records:
+        records.put_tape_copy(old.id, replace(old.tape[0], state=TapeState.FAILED, error="drive"))
+    result = house.cycle("archive")
+    assert result.warnings == [f"Backup {old.id} of archive leaves the disk, and its tape leg had failed."]
+    assert house.unused() == ["bv1"]
