@@ -106,9 +106,7 @@ def _send_copies(work: Operation, world: World, copies: Sequence[Copy]) -> dict[
     return {step: answers[(step.tv, step.bv)] for step in copies}
 
 
-def apply_release(
-    work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]
-) -> Sessions:
+def apply_release(work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]) -> Sessions:
     """End sessions that are journalled already, free BVs that nothing uses any more; return the sessions then."""
     pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for _entry, step in entries]
     answers = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))

@@ -149,7 +149,8 @@ def refuse_slot_taken(world: World, policy: Policy, session: Session) -> BackupE
     other = world.name(session.source)
     return BackupError(
         ErrorClass.BUSY,
-        f"{world.name(policy.tv)} shares sync_slot {policy.sync_slot} with {other}, which is {session.state.value} now.",
+        f"{world.name(policy.tv)} shares sync_slot {policy.sync_slot} with {other}, which is "
+        f"{session.state.value} now.",
         next_step=f"Back up {other} or cancel its synchronization first, or give each a slot of its own.",
         volume=world.name(policy.tv),
         holder=other,
