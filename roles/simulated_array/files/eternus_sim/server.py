@@ -40,9 +40,9 @@ class ArrayServer:
         self.cim = CimService(array, host)
         self.door = Door(array)
         self.host = host
-        self._tokens = [
-            base64.b64encode(("%s:%s" % item).encode("utf-8")) for item in users.items()
-        ]
+        self._tokens: list[bytes] = []
+        for user, password in users.items():
+            self.admit(user, password)
         self._servers: list[_Listener] = []
         self.http_port = self._listen(http_port, None)
         self.https_port = self._listen(https_port, tls) if tls is not None else None
@@ -65,6 +65,10 @@ class ArrayServer:
             server.shutdown()
             server.server_close()
             server.cut()
+
+    def admit(self, user: str, password: str) -> None:
+        """Lets one more user in."""
+        self._tokens.append(base64.b64encode(f"{user}:{password}".encode()))
 
     def admits(self, header: str) -> bool:
         """Whether an Authorization header is one of our users'."""
