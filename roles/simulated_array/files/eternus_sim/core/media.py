@@ -56,6 +56,8 @@ def read(path: Path, offset: int, length: int) -> bytes:
     """Read; what lies beyond the end of the file is zeros."""
     fd = os.open(path, os.O_RDONLY)
     try:
+        if _hole(fd, offset, length):
+            return bytes(length)
         parts = []
         while length > 0:
             part = os.pread(fd, length, offset)
@@ -74,7 +76,7 @@ def write(path: Path, offset: int, data: bytes) -> Fingerprint:
     """Write, and return the new fingerprint. Zeros into a hole leave the hole."""
     fd = os.open(path, os.O_RDWR)
     try:
-        if not (_zeros(data) and _hole(fd, offset, len(data))):
+        if not (_hole(fd, offset, len(data)) and data == bytes(len(data))):
             view = memoryview(data)
             while view:
                 done = os.pwrite(fd, view, offset)
@@ -83,10 +85,6 @@ def write(path: Path, offset: int, data: bytes) -> Fingerprint:
         return _stamp(fd)
     finally:
         os.close(fd)
-
-
-def _zeros(data: bytes) -> bool:
-    return not data or (data[0] == 0 and data[-1] == 0 and data.count(0) == len(data))
 
 
 def _hole(fd: int, offset: int, length: int) -> bool:
