@@ -92,9 +92,13 @@ class BackupError(Exception):
         return f"{self.error_class.value}: {self.message} {self.unchanged} Next: {self.next_step}"
 
 
-def combined(errors: Sequence[BackupError], unchanged: str = NOTHING_CHANGED) -> BackupError:
-    """Make one error out of several: the first one's class; every one is listed in ``details['errors']``."""
+def combined(errors: Sequence[BackupError], unchanged: str = "") -> BackupError:
+    """Make one error out of several: the first one's class; every one is listed in ``details['errors']``.
+
+    :param unchanged: what was left as it was, for all of them; empty: what each of them says.
+    """
     first = errors[0]
+    unchanged = unchanged or " ".join(dict.fromkeys(error.unchanged for error in errors))
     if len(errors) == 1:
         if unchanged == first.unchanged:
             return first
