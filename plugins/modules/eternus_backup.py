@@ -41,7 +41,7 @@ options:
   key:
     description:
       - What this backup is for, such as a job's number or a date. The same key never makes a second backup of a volume.
-      - A key is remembered as long as its backup is in the history.
+      - A key is remembered even when its backup has gone from the history. Of that backup only the id is returned then.
     type: str
   max_age:
     description:
