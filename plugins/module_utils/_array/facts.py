@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Capabilities, Pool, Session, Volume
 from ansible_collections.eternus.backup.plugins.module_utils._array.wbem import WbemArray
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
+from ansible_collections.eternus.backup.plugins.module_utils._query import chosen, compiled
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
 SUBSETS = ("array", "capabilities", "pools", "sessions", "volumes")
-ALL = "all"
 
 
 def gather(array: WbemArray, subset: Sequence[str], query: Optional[str]) -> Result:
@@ -25,8 +23,8 @@ def gather(array: WbemArray, subset: Sequence[str], query: Optional[str]) -> Res
 
     :raises BackupError: ``invalid_option`` for an unknown part or a bad expression, before anything is asked.
     """
-    wanted = chosen(subset)
-    search = _compiled(query)
+    wanted = chosen(subset, SUBSETS)
+    search = compiled(query, "volumes[].name")
     names: dict[str, str] = {}
     parts: dict[str, Any] = {}
     if "volumes" in wanted:
@@ -44,43 +42,6 @@ def gather(array: WbemArray, subset: Sequence[str], query: Optional[str]) -> Res
     if search is not None:
         values["query_result"] = search(parts)
     return Result(changed=False, values=values)
-
-
-def chosen(subset: Sequence[str]) -> frozenset[str]:
-    """Return the parts that a list like ``[all, "!volumes"]`` means; only exclusions mean all others."""
-    plus = {item for item in subset if not item.startswith("!")}
-    minus = {item[1:] for item in subset if item.startswith("!")}
-    for item in sorted(plus | minus):
-        if item not in (*SUBSETS, ALL):
-            raise invalid("gather_subset", item, f"Choose among {ALL}, {', '.join(SUBSETS)}, each with or without '!'.")
-    everything = ALL in plus or not plus
-    kept = set(SUBSETS) if everything else plus
-    return frozenset(set() if ALL in minus else kept - minus)
-
-
-def _compiled(query: Optional[str]) -> Optional[Callable[[Mapping[str, Any]], Any]]:
-    if not query:
-        return None
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        compiled = jmespath.compile(query)
-    except JMESPathError as error:
-        raise _bad_query(query, error) from None
-
-    def search(parts: Mapping[str, Any]) -> Any:
-        try:
-            return compiled.search(parts)
-        except JMESPathError as error:
-            raise _bad_query(query, error) from None
-
-    return search
-
-
-def _bad_query(query: str, error: Exception) -> BackupError:
-    first = str(error).splitlines()[0]
-    return invalid("query", query, f"Give a JMESPath expression, e.g. volumes[].name ({first}).")
 
 
 def volume_facts(volume: Volume) -> dict[str, Any]:

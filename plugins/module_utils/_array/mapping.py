@@ -122,6 +122,9 @@ def _kind(purpose: str) -> Optional[int]:
         return None
 
 
+_SETS = ("types", "actions", "clone_operations", "mirror_operations")
+
+
 @dataclass(frozen=True)
 class Offer:
     """What the array said about itself, as it said it; kept between runs so that it need not be asked again.
@@ -129,12 +132,14 @@ class Offer:
     :param types: SupportedReplicationTypes.
     :param actions: synchronous and asynchronous actions.
     :param clone_operations: GetSupportedOperations of a local clone.
+    :param mirror_operations: GetSupportedOperations of a mirror, empty when not told.
     :param maximum: targets per source, 0 when not told.
     """
 
     types: frozenset[int]
     actions: frozenset[int]
     clone_operations: frozenset[int] = frozenset()
+    mirror_operations: frozenset[int] = frozenset()
     maximum: int = 0
 
     def replication_type(self, copy_type: CopyType) -> Optional[ReplicationType]:
@@ -145,6 +150,11 @@ class Offer:
     def mode(self, copy_type: CopyType) -> Mode:
         """Return the Mode by which a copy is asked for."""
         return Mode.ASYNCHRONOUS if self.replication_type(copy_type) in _ASYNCHRONOUS else Mode.SYNCHRONOUS
+
+    def suspend_operation(self, *, many: bool) -> Operation:
+        """Return how pairs are suspended: split, which is consistent, for many; fracture for one; what is offered."""
+        first, second = (Operation.SPLIT, Operation.FRACTURE) if many else (Operation.FRACTURE, Operation.SPLIT)
+        return second if second in self.mirror_operations and first not in self.mirror_operations else first
 
     def capabilities(self) -> Capabilities:
         """Return it in the model's words. QuickOPC: a clone that can be resynced [assumed] (array.md, Operations)."""
@@ -160,25 +170,15 @@ class Offer:
 
     def as_json(self) -> str:
         """Return it as text for a cache."""
-        return json.dumps(
-            {
-                "types": sorted(self.types),
-                "actions": sorted(self.actions),
-                "clone_operations": sorted(self.clone_operations),
-                "maximum": self.maximum,
-            }
-        )
+        sets = {name: sorted(getattr(self, name)) for name in _SETS}
+        return json.dumps({**sets, "maximum": self.maximum})
 
     @classmethod
     def from_json(cls, text: str) -> Optional[Offer]:
         """Return what was kept; None when it is not of this version's form."""
         try:
             kept: dict[str, Any] = json.loads(text)
-            return cls(
-                types=frozenset(map(int, kept["types"])),
-                actions=frozenset(map(int, kept["actions"])),
-                clone_operations=frozenset(map(int, kept["clone_operations"])),
-                maximum=int(kept["maximum"]),
-            )
+            sets = {name: frozenset(map(int, kept[name])) for name in _SETS}
+            return cls(**sets, maximum=int(kept["maximum"]))
         except (ValueError, TypeError, KeyError):
             return None

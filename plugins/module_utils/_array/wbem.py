@@ -155,15 +155,13 @@ class WbemArray:
         return self._outcomes(Act.START, copy_type, pairs, answers, lambda session: session is not None)
 
     def suspend(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
-        """Suspend equivalent EC/REC sessions, at one instant where lists are offered; both sides are independent then.
-
-        Fracture for one pair; split, which is consistent over a list, for many.
-        """
+        """Suspend equivalent EC/REC sessions, at one instant where lists are offered; both sides are independent."""
+        if not pairs:
+            return []
         many = len(pairs) > 1 and self.capabilities().modify_list
-        operation = cim.Operation.SPLIT if many else cim.Operation.FRACTURE
         return self._modify(
             Act.SUSPEND,
-            operation,
+            self._offered().suspend_operation(many=many),
             copy_type,
             pairs,
             lambda session: session is not None and session.state is SessionState.SUSPENDED,
@@ -260,15 +258,19 @@ class WbemArray:
         instance = found[0]
         types = frozenset(map(int, instance.get("SupportedReplicationTypes") or ()))
         actions = frozenset(int(action) for name in _OFFER[1:] for action in instance.get(name) or ())
-        clone = Offer(types, actions).replication_type(CopyType.OPC)
+        offer = Offer(types, actions)
+        mirror = offer.replication_type(CopyType.EC) or offer.replication_type(CopyType.REC)
         return Offer(
             types,
             actions,
-            self._ask_operations(instance.path, clone) if clone else frozenset(),
+            self._ask_operations(instance.path, offer.replication_type(CopyType.OPC)),
+            self._ask_operations(instance.path, mirror),
             self._ask_maximum(instance.path, min(types)) if types else 0,
         )
 
-    def _ask_operations(self, path: Any, kind: cim.ReplicationType) -> frozenset[int]:
+    def _ask_operations(self, path: Any, kind: Optional[cim.ReplicationType]) -> frozenset[int]:
+        if kind is None:
+            return frozenset()
         answer = self._connection.ask(path, "GetSupportedOperations", ReplicationType=_uint16(kind))
         known = answer.out.get("SupportedOperations") if answer.code == codes.OK else None
         return frozenset(map(int, known or ()))

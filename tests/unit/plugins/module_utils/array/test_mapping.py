@@ -137,6 +137,22 @@ def test_the_mode_is_one_that_the_array_offers(types: set[int], copy_type: CopyT
     assert Offer(frozenset(types), frozenset()).mode(copy_type) is mode
 
 
+@pytest.mark.parametrize(
+    ("offered", "many", "operation"),
+    [
+        ({12, 21}, False, 12),
+        ({12, 21}, True, 21),
+        ({12}, True, 12),
+        ({21}, False, 21),
+        (set(), False, 12),
+        (set(), True, 21),
+    ],
+)
+def test_a_mirror_is_suspended_by_fracture_or_split_as_offered(offered: set[int], many: bool, operation: int) -> None:
+    offer = Offer(frozenset({2}), frozenset(), mirror_operations=frozenset(offered))
+    assert offer.suspend_operation(many=many) == operation
+
+
 def test_each_copy_is_asked_for_by_its_synctype() -> None:
     wanted = {copy_type: mapping.sync_type(copy_type) for copy_type in CopyType}
     assert {kind for kind, sync in wanted.items() if sync is SyncType.MIRROR} == {C.EC, C.REC}
@@ -147,11 +163,11 @@ def test_each_copy_is_asked_for_by_its_synctype() -> None:
 _NUMBERS = st.frozensets(st.integers(0, 65535))
 
 
-@given(_NUMBERS, _NUMBERS, _NUMBERS, st.integers(0, 2**63))
+@given(_NUMBERS, _NUMBERS, _NUMBERS, _NUMBERS, st.integers(0, 2**63))
 def test_what_is_kept_of_an_offer_is_the_offer(
-    types: frozenset[int], actions: frozenset[int], operations: frozenset[int], maximum: int
+    types: frozenset[int], actions: frozenset[int], clone: frozenset[int], mirror: frozenset[int], maximum: int
 ) -> None:
-    offer = Offer(types, actions, operations, maximum)
+    offer = Offer(types, actions, clone, mirror, maximum)
     assert Offer.from_json(offer.as_json()) == offer
 
 

@@ -83,7 +83,7 @@ def test_capabilities_are_asked_once(filled: Simulated) -> None:
     first = array.capabilities()
     asked = array.round_trips
     assert array.capabilities() == first
-    assert array.round_trips == asked == 5
+    assert array.round_trips == asked == 6
     assert first.copies == frozenset(CopyType)
     assert (first.create_list, first.modify_list, first.max_sessions_per_source) == (True, True, 8)
 
