@@ -19,10 +19,10 @@ FILES = Path(__file__).resolve().parents[4] / "roles" / "simulated_array" / "fil
 if str(FILES) not in sys.path:
     sys.path.insert(0, str(FILES))
 
-from eternus_sim import certs  # noqa: E402
-from eternus_sim.core.array import SimArray  # noqa: E402
-from eternus_sim.core.model import Session  # noqa: E402
-from eternus_sim.server import ArrayServer  # noqa: E402
+from eternus_sim import certs
+from eternus_sim.core.array import SimArray
+from eternus_sim.core.model import Session
+from eternus_sim.server import ArrayServer
 
 MIB = 1 << 20
 USER, PASSWORD = "software", "s3cret:with colon"

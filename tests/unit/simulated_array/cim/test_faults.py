@@ -58,7 +58,7 @@ def test_a_slow_answer_runs_into_the_clients_timeout(site: Site) -> None:
     site.array.failpoints.add(FailPoint("EnumerateInstances", "delay", delay=3))
     conn = site.client()
     conn._timeout = 1
-    with pytest.raises(pywbem.TimeoutError):
+    with pytest.raises((pywbem.TimeoutError, pywbem.ConnectionError), match="timed out"):
         conn.EnumerateInstances("CIM_System")
 
 
