@@ -49,3 +49,60 @@ options:
     type: int
     default: 0
 """
+
+    # For tape_restore: a tape server need not reach an array.
+    ASK_ARRAY = r"""
+options:
+  ask_array:
+    description:
+      - Ask the array, instead of the catalog, whether a copy session of the volumes is executing or equivalent.
+      - A target that is not registered may then be given by its name.
+      - Needs pywbem on the tape server, and the options that reach the array.
+    type: bool
+    default: false
+  host:
+    description:
+      - Used with O(ask_array=true), and required then; so are O(username) and O(password).
+      - Name or address of the array's SMI-S agent.
+      - Falls back to the environment variable E(ETERNUS_HOST).
+    type: str
+  port:
+    description:
+      - Port of the agent. The default is V(5989) with TLS and V(5988) without.
+      - Falls back to the environment variable E(ETERNUS_PORT).
+    type: int
+  username:
+    description:
+      - A user of the array with the role I(Software).
+      - Falls back to the environment variable E(ETERNUS_USERNAME).
+    type: str
+  password:
+    description:
+      - The user's password.
+      - Falls back to the environment variable E(ETERNUS_PASSWORD).
+    type: str
+  use_tls:
+    description:
+      - Whether to use https. Without it the password and everything else go over the network in the clear.
+      - Falls back to the environment variable E(ETERNUS_USE_TLS).
+    type: bool
+    default: true
+  validate_certs:
+    description:
+      - Whether to verify the array's certificate.
+      - Falls back to the environment variable E(ETERNUS_VALIDATE_CERTS).
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File or directory with certificates of the authorities that may sign the array's certificate.
+      - Variables like E(REQUESTS_CA_BUNDLE) are not read; neither are proxies nor C(.netrc).
+      - Falls back to the environment variable E(ETERNUS_CA_PATH).
+    type: path
+  request_timeout:
+    description:
+      - Seconds that one request to the array may take.
+      - Falls back to the environment variable E(ETERNUS_REQUEST_TIMEOUT).
+    type: float
+    default: 60.0
+"""

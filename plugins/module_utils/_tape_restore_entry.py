@@ -7,26 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import Wanted
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_restore import plan_restore, restore
-from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
-
-
-def _moment(value: Optional[str]) -> Optional[datetime]:
-    """Return a time in UTC; ``invalid_option`` when it is none."""
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-    except ValueError:
-        raise invalid("at", value, "Give a time in ISO 8601, as 2026-01-05T12:00:00Z.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+from ansible_collections.eternus.backup.plugins.module_utils._times import moment_of
 
 
 def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Result:
@@ -36,7 +24,7 @@ def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Res
         target=params["target"] or "",
         generation=1 if params["generation"] is None else params["generation"],
         backup_id=params["backup"] or "",
-        at=_moment(params["at"]),
+        at=moment_of("at", params["at"]),
         confirm=params["confirm"] or "",
     )
     plan = plan_restore(ctx, desk, wanted) if ctx.check_mode else restore(ctx, desk, wanted)

@@ -102,18 +102,16 @@ actions:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_cartridges import (
     ensure_absent,
     ensure_present,
     put_blank,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
-    catalog_url,
     idle_args,
     run,
 )
@@ -135,17 +133,15 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, required_if=[("state", "present", ["pool"])], supports_check_mode=True)
     params = module.params
 
-    def work() -> Result:
-        ctx = Context(open_catalog(catalog_url(params), read_only=module.check_mode), check_mode=module.check_mode)
+    def work(ctx: Context) -> Result:
+        barcodes, pool, force = params["barcodes"], params["pool"], params["force"]
         if params["state"] == "absent":
-            return ensure_absent(ctx, params["barcodes"], force=params["force"])
+            return ensure_absent(ctx, barcodes, force=force)
         library = tape_library(params)
-        blank = put_blank(ctx, library, params["barcodes"], params["pool"], params["capacity"])
-        return ensure_present(
-            ctx, TapeDesk(library), params["barcodes"], params["pool"], force=params["force"], blank=blank
-        )
+        blank = put_blank(ctx, library, barcodes, pool, params["capacity"])
+        return ensure_present(ctx, library, barcodes, pool, force=force, blank=blank)
 
-    run(module, work)
+    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work))
 
 
 if __name__ == "__main__":

@@ -103,12 +103,11 @@ copies:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
+from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
-    catalog_url,
     idle_args,
     run,
 )
@@ -132,11 +131,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, mutually_exclusive=[("backups", "volumes")], supports_check_mode=True)
     params = module.params
 
-    def work() -> Result:
-        catalog = open_catalog(catalog_url(params), create=False, read_only=module.check_mode)
-        return copy_tapes(Context(catalog, check_mode=module.check_mode), desk_of(params), params)
+    def work(ctx: Context) -> Result:
+        return copy_tapes(ctx, desk_of(params), params)
 
-    run(module, work)
+    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work))
 
 
 if __name__ == "__main__":

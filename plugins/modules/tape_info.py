@@ -117,14 +117,13 @@ copies:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_show import show_tape
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
-    catalog_url,
     idle_args,
     run,
 )
@@ -138,14 +137,13 @@ def main() -> None:
     )
     params = module.params
 
-    def work() -> Result:
-        ctx = Context(open_catalog(catalog_url(params), read_only=True), check_mode=module.check_mode)
+    def work(ctx: Context) -> Result:
         try:
             return Result(False, show_tape(ctx, tape_library(params)))
         except BackupError as error:
             return Result(False, show_tape(ctx, None), warnings=[error.sentence()])
 
-    run(module, work)
+    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work, reads=True))
 
 
 if __name__ == "__main__":

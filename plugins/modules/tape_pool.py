@@ -75,14 +75,13 @@ pools:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_pools import ensure_pools
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import PoolKind
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
-    catalog_url,
     idle_args,
     run,
 )
@@ -100,12 +99,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     params = module.params
 
-    def work() -> Result:
-        catalog = open_catalog(catalog_url(params), read_only=module.check_mode)
-        ctx = Context(catalog, check_mode=module.check_mode)
+    def work(ctx: Context) -> Result:
         return ensure_pools(ctx, params["names"], PoolKind(params["kind"]), present=params["state"] == "present")
 
-    run(module, work)
+    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ description:
     this is decided by the
     catalog.
   - The target must not be mounted. A backup volume under generation management and another policy's transaction
-    volume are refused; an
-    unused backup volume is reserved.
+    volume are refused; an unused backup volume is reserved.
   - A restore that fails or is broken off leaves the target undefined. It bears a marker until a restore succeeds.
   - Must run on the tape server, as a user who may write the target's device.
 author:
@@ -28,8 +27,8 @@ extends_documentation_fragment:
   - eternus.backup.attributes
   - eternus.backup.attributes.actiongroup
   - eternus.backup.catalog
-  - eternus.backup.connection.idle
   - eternus.backup.tape
+  - eternus.backup.tape.ask_array
   - eternus.backup.tape.devices
 attributes:
   check_mode:
@@ -101,14 +100,13 @@ restore:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import on_array
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
+from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
-    catalog_url,
-    idle_args,
     run,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape_desk_options import desk_of
@@ -119,10 +117,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape_restore_entry
 def main() -> None:
     """Run the module."""
     spec = {
-        **idle_args(**array_args()),
+        **{name: {**one, "required": False} for name, one in array_args().items()},
         **catalog_args(),
         **library_args(),
         **device_args(),
+        "ask_array": {"type": "bool", "default": False},
         "volume": {"type": "str", "required": True},
         "generation": {"type": "int"},
         "backup": {"type": "str"},
@@ -130,15 +129,19 @@ def main() -> None:
         "target": {"type": "str"},
         "confirm": {"type": "str"},
     }
-    exclusive = [("generation", "backup", "at")]
-    module = AnsibleModule(argument_spec=spec, mutually_exclusive=exclusive, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=spec,
+        mutually_exclusive=[("generation", "backup", "at")],
+        required_if=[("ask_array", True, ["host", "username", "password"])],
+        supports_check_mode=True,
+    )
     params = module.params
 
-    def work() -> Result:
-        catalog = open_catalog(catalog_url(params), create=False, read_only=module.check_mode)
-        return restore_tape(Context(catalog, check_mode=module.check_mode), desk_of(params), params)
+    def work(ctx: Context) -> Result:
+        return restore_tape(ctx, desk_of(params), params)
 
-    run(module, work)
+    opened = on_array if params["ask_array"] else on_catalog
+    run(module, lambda: opened(params, check_mode=module.check_mode, work=work))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply import (
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import (
     new_cartridge,
     the_pool,
     wrong_pool,
@@ -29,6 +28,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
     write_label,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Library
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary, check_barcode
 
 #: Room for a label, an early warning zone and a little data.
@@ -45,7 +45,7 @@ class CartridgeStep:
 
 
 def ensure_present(
-    ctx: Context, desk: TapeDesk, barcodes: Sequence[str], pool: str, *, force: bool, blank: Sequence[str] = ()
+    ctx: Context, library: Library, barcodes: Sequence[str], pool: str, *, force: bool, blank: Sequence[str] = ()
 ) -> Result:
     """Bring cartridges into a pool.
 
@@ -64,7 +64,9 @@ def ensure_present(
             steps.append(CartridgeStep(barcode, "keep", row))
             continue
         try:
-            steps.append(_plan_one(ctx, desk, barcode, pool, row, living[barcode], force=force, blank=barcode in blank))
+            steps.append(
+                _plan_one(ctx, library, barcode, pool, row, living[barcode], force=force, blank=barcode in blank)
+            )
         except BackupError as error:
             refusals.append(error)
     if refusals:
@@ -77,7 +79,7 @@ def ensure_present(
     if changed and not ctx.check_mode:
         for step in steps:
             if step.action != "keep":
-                _apply(ctx, desk, step, pool)
+                _apply(ctx, library, step, pool)
         with ctx.catalog.read() as records:
             after = {row.barcode: _short(row) for row in records.cartridges(barcodes=barcodes)}
     return _result(changed, before, after, steps)
@@ -103,7 +105,7 @@ def put_blank(
 
 def _plan_one(
     ctx: Context,
-    desk: TapeDesk,
+    library: Library,
     barcode: str,
     pool: str,
     row: Optional[Cartridge],
@@ -119,7 +121,7 @@ def _plan_one(
         raise _living(barcode, living)
     if blank:
         return CartridgeStep(barcode, "label", row)
-    with desk.library.load(barcode, ctx.owner) as drive:
+    with library.load(barcode, ctx.owner) as drive:
         try:
             contents = read_contents(drive)
         except BackupError:
@@ -142,9 +144,9 @@ def _found(barcode: str, contents: Contents) -> Cartridge:
     return Cartridge(barcode, label.uuid, label.pool, label.created, 0, written, contents.append_file)
 
 
-def _apply(ctx: Context, desk: TapeDesk, step: CartridgeStep, pool: str) -> None:
+def _apply(ctx: Context, library: Library, step: CartridgeStep, pool: str) -> None:
     """Label or adopt: the catalog says what is about to happen, then it happens, then it is noted."""
-    with desk.library.load(step.barcode, ctx.owner) as drive:
+    with library.load(step.barcode, ctx.owner) as drive:
         if step.action == "adopt" and step.row is not None:
             with ctx.catalog.begin() as records:
                 records.put_cartridge(replace(step.row, capacity=drive.capacity))

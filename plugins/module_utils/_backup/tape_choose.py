@@ -156,7 +156,7 @@ def _refuse_backup_volume(records: Records, found: RegisteredVolume, source: Reg
     if found.unknown or (rows and not reserved) or records.readers([found.ref]):
         why = "its content is unknown" if found.unknown else "it is under generation management"
         raise BackupError(
-            ErrorClass.ROLE_CONFLICT,
+            ErrorClass.VOLUME_RESERVED,
             f"{found.name} is a backup volume, and {why}.",
             next_step="Name an unused backup volume, or a volume that is not registered.",
             volume=found.name,

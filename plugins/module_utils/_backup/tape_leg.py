@@ -15,6 +15,7 @@ from typing import Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import the_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     Heartbeat,
     TapeDesk,
@@ -29,7 +30,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply
     Supply,
     candidates,
     none_left,
-    the_pool,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import new_cartridge, wrong_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, note_bad_cartridge
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge, PoolKind, TapePool
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
@@ -25,23 +24,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Drive, Inventory, suspect
 from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import Mounted
-
-
-def new_cartridge(barcode: str, pool: str) -> Cartridge:
-    """Return a cartridge that is about to be labelled: the intent, until ``labelled_at`` is set."""
-    return Cartridge(barcode=barcode, uuid=str(uuid.uuid4()), pool=pool)
-
-
-def wrong_pool(barcode: str, found: str, wanted: str) -> BackupError:
-    """Return the error for a cartridge of another pool."""
-    return BackupError(
-        ErrorClass.WRONG_POOL,
-        f"Cartridge {barcode} belongs to pool {found}, not to {wanted}.",
-        next_step="Use a cartridge of the pool, or remove this one from its pool first (tape_cartridge).",
-        barcode=barcode,
-        pool=found,
-        wanted=wanted,
-    )
 
 
 def candidates(
@@ -80,19 +62,6 @@ def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) 
         pool=pool.name,
         cartridges=states,
     )
-
-
-def the_pool(records: Records, name: str) -> TapePool:
-    """Return a declared pool; ``no_cartridge`` when nobody declared it."""
-    pools = records.pools([name])
-    if not pools:
-        raise BackupError(
-            ErrorClass.NO_CARTRIDGE,
-            f"The tape pool {name or '(none named)'} is not declared.",
-            next_step="Declare it with tape_pool, and put cartridges into it with tape_cartridge.",
-            pool=name,
-        )
-    return pools[0]
 
 
 class Supply:

@@ -137,7 +137,7 @@ class TapeHouse:
 
     def cartridges(self, *barcodes: str, capacity: int = 16 * MIB, pool: str = "weekly") -> None:
         self.bed.library.create(dict.fromkeys(barcodes, capacity))
-        ensure_present(self.context(), self.desk, barcodes, pool, force=False)
+        ensure_present(self.context(), self.bed.library, barcodes, pool, force=False)
 
     def copy(self, *, check: bool = False, desk: TapeDesk | None = None, owner: str = "", **params: Any) -> Result:
         return copy_tapes(self.context(check=check, owner=owner), desk or self.desk, {**NOTHING, **params})

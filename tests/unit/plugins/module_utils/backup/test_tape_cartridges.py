@@ -32,7 +32,7 @@ def house(tmp_path: Path) -> TapeHouse:
 
 
 def present(house: TapeHouse, *barcodes: str, pool: str = "weekly", force: bool = False, check: bool = False) -> Result:
-    return ensure_present(house.context(check=check), house.desk, barcodes, pool, force=force)
+    return ensure_present(house.context(check=check), house.bed.library, barcodes, pool, force=force)
 
 
 def refused(error_class: str, house: TapeHouse, act, *args, **kwargs) -> BackupError:

@@ -153,7 +153,7 @@ def test_an_unused_backup_volume_is_reserved(house: TapeHouse) -> None:
 
 
 def test_a_backup_volume_under_generation_management_is_refused(house: TapeHouse) -> None:
-    assert "generation management" in refused("role_conflict", house, target="bv11").message
+    assert "generation management" in refused("volume_reserved", house, target="bv11").message
 
 
 def test_a_backup_volume_of_unknown_content_is_refused(house: TapeHouse) -> None:
@@ -162,7 +162,7 @@ def test_a_backup_volume_of_unknown_content_is_refused(house: TapeHouse) -> None
     with house.catalog.begin() as records:
         (row,) = records.volumes([house.ref(14)])
         records.put_volumes([replace(row, unknown=True)])
-    refused("role_conflict", house, target="bv14")
+    refused("volume_reserved", house, target="bv14")
 
 
 def test_another_policys_volume_is_refused(house: TapeHouse) -> None:
@@ -261,7 +261,7 @@ def test_a_volume_that_is_read_is_no_target(house: TapeHouse) -> None:
     restore(house.context(), house.desk, wanted(target="bv14"))
     with house.catalog.begin() as records:
         records.add_reader(Reader(house.ref(14), "NEW", ReaderPurpose.RESTORE, "other", START))
-    refused("role_conflict", house, target="bv14")
+    refused("volume_reserved", house, target="bv14")
 
 
 def test_the_target_keeps_its_size_and_gets_nothing_beyond(house: TapeHouse) -> None:
