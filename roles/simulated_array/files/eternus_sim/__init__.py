@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulated ETERNUS array: real bytes, real copies, CIM-XML over https. Test equipment, never a part of the product."""
+"""A simulated ETERNUS array: real bytes, real copies, CIM-XML over https. Test equipment, no part of the product."""

@@ -241,6 +241,15 @@ def _await_endpoints(directory: Path, child: Optional[subprocess.Popen[bytes]]) 
     raise Failed(f"the server did not listen within {START_SECONDS} s; see {directory / 'server.log'}")
 
 
+def ended(pid: int) -> bool:
+    """Whether a process is no more; one that only waits to be reaped is none."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
 def stop(directory: Path) -> bool:
     """Stops the server of a directory and waits until it has ended; False when none ran."""
     if not running(directory):
@@ -251,7 +260,7 @@ def stop(directory: Path) -> bool:
     with suppress(ProcessLookupError):
         os.kill(int(found["pid"]), signal.SIGTERM)
     until = time.monotonic() + STOP_SECONDS
-    while running(directory):
+    while running(directory) or not ended(int(found["pid"])):
         if time.monotonic() > until:
             raise Failed(f"process {found['pid']} did not end within {STOP_SECONDS} s")
         time.sleep(0.05)

@@ -50,7 +50,8 @@ class Driver:
     def find(self, element: pywbem.CIMInstanceName) -> pywbem.CIMInstance | None:
         """From the parts that the driver keeps: class, SystemName, DeviceID."""
         keys = {
-            "SystemName": element["SystemName"], "DeviceID": element["DeviceID"], "CreationClassName": element.classname,
+            "SystemName": element["SystemName"], "DeviceID": element["DeviceID"],
+            "CreationClassName": element.classname,
             "SystemCreationClassName": "FUJITSU_StorageComputerSystem",
         }
         try:

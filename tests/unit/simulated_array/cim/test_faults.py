@@ -17,7 +17,9 @@ from .conftest import U16, Site
 
 def start(site: Site, conn: pywbem.WBEMConnection, service: pywbem.CIMInstanceName, *names: str) -> int:
     source, target = site.make(*names)
-    return conn.InvokeMethod("CreateElementReplica", service, SyncType=U16(6), SourceElement=source, TargetElement=target)[0]
+    return conn.InvokeMethod(
+        "CreateElementReplica", service, SyncType=U16(6), SourceElement=source, TargetElement=target
+    )[0]
 
 
 @pytest.mark.parametrize(("action", "acted"), [("drop_before", 0), ("lose_answer", 1), ("drop_connection", 1)])

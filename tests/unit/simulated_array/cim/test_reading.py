@@ -111,7 +111,9 @@ def test_pools_and_volumes_find_each_other(site: Site, conn: pywbem.WBEMConnecti
     assert pools[0]["TotalManagedSpace"] - pools[0]["RemainingManagedSpace"] == 1 << 20
 
 
-def test_roles_and_result_classes_filter(site: Site, conn: pywbem.WBEMConnection, service: pywbem.CIMInstanceName) -> None:
+def test_roles_and_result_classes_filter(
+    site: Site, conn: pywbem.WBEMConnection, service: pywbem.CIMInstanceName
+) -> None:
     source, target = site.make("source", "target")
     conn.InvokeMethod("CreateElementReplica", service, SyncType=U16(6), SourceElement=source, TargetElement=target)
     assert len(conn.AssociatorNames(source, ResultClass="CIM_StorageVolume", Role="SystemElement")) == 1
