@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import yaml
+
 from ansible_collections.eternus.backup.tests.unit.support.run_module import COLLECTION
 
 #: What every result may bear beside what RETURN names.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A site for tests of modules: a simulated array over https, volumes and a catalog for each test, and hands to run them."""
+"""A site for tests of modules: a simulated array over https, volumes and a catalog for each test."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Volume, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
@@ -119,7 +120,7 @@ class Site:
         return taken
 
     def state(self) -> dict[str, Any]:
-        """Return everything that a refusal must leave as it is: what the catalog holds, the array's volumes, its sessions."""
+        """Return what a refusal must leave as it is: what the catalog holds, the array's volumes and sessions."""
         return {"catalog": content(self.url), "array": self.array.state()}
 
 
@@ -156,7 +157,7 @@ def shared_array(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -
 
 @pytest.fixture
 def empty(shared_array: Simulated, tmp_path: Path) -> Iterator[Site]:
-    """Return a site whose catalog does not exist yet. ``big`` has twice the size of the others; ``free`` is not registered."""
+    """Return a site whose catalog does not exist yet. ``big`` has twice the size of the others."""
     made = Site(shared_array, f"sqlite:///{tmp_path}/state/catalog.db", f"t{next(_numbers)}")
     small = [{"name": name, "size": SIZE} for name in made.names("tv", "tv2", "bv1", "bv2", "bv3", "free")]
     shared_array.door("POST", "volumes", [*small, {"name": made.name("big"), "size": 2 * SIZE}])

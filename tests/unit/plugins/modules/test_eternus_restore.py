@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import pytest
+
 from ansible_collections.eternus.backup.tests.unit.support.documented import assert_documented
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.eternus.backup.tests.unit.support.documented import assert_documented
 
 NO_LICENCE = 32792
