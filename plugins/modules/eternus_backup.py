@@ -93,8 +93,8 @@ EXAMPLES = r"""
 RETURN = r"""
 backups:
   description:
-    - For each volume the backup that answers the request. RV(backups[].taken) says whether this task made it, or would.
-    - RV(backups[].generation) is the relative generation on disk, V(1) being the newest, and null when it is not on
+    - For each volume the backup that answers the request. C(taken) says whether this task made it, or would.
+    - C(generation) is the relative generation on disk, V(1) being the newest, and null when it is not on
       disk.
   returned: success
   type: list

@@ -88,7 +88,7 @@ volumes:
   description:
     - The transaction volumes, each with its synchronization, its suspended backup volumes, and its backups, the
       newest first.
-    - RV(volumes[].undefined) says since when, and why, a restore that was cancelled or failed left a volume undefined.
+    - C(undefined) says since when, and why, a restore that was cancelled or failed left a volume undefined.
   returned: when V(history) is chosen
   type: list
   elements: dict
@@ -160,8 +160,8 @@ policies:
       overdue: false
 pool:
   description:
-    - The backup volumes. RV(pool[].use) is C(Backup (free)), C(Backup (used)), C(Backup (used-T)) for a tracked one
-      (QuickOPC), or C(Backup (unknown)) for one whose content nothing explains; RV(pool[].doing) says more.
+    - The backup volumes. C(use) is C(Backup (free)), C(Backup (used)), C(Backup (used-T)) for a tracked one
+      (QuickOPC), or C(Backup (unknown)) for one whose content nothing explains; C(doing) says more.
   returned: when V(pool) is chosen
   type: list
   elements: dict
@@ -177,7 +177,7 @@ pool:
       backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS
       generation: 1
 running:
-  description: Copies that run, in the array (RV(running[].kind) C(synchronization) or C(copy)) or to tape (C(tape)).
+  description: Copies that run, in the array (C(kind) C(synchronization) or C(copy)) or to tape (C(tape)).
   returned: when V(running) is chosen
   type: list
   elements: dict
@@ -188,7 +188,7 @@ running:
       state: executing
       percent: 40
 sessions:
-  description: All copy sessions of the array; RV(sessions[].in_catalog) says whether the catalog knows what each is
+  description: All copy sessions of the array; C(in_catalog) says whether the catalog knows what each is
     for.
   returned: when V(sessions) is chosen
   type: list

@@ -94,8 +94,8 @@ EXAMPLES = r"""
 RETURN = r"""
 restore:
   description:
-    - The copy. Only RV(restore.volume), RV(restore.target) and RV(restore.state) with O(state=cancelled).
-    - RV(restore.state) is C(planned), C(executing), C(finished), C(cancelled), or C(none) when there was nothing to
+    - The copy. Only C(volume), C(target) and C(state) with O(state=cancelled).
+    - C(state) is C(planned), C(executing), C(finished), C(cancelled), or C(none) when there was nothing to
       cancel.
   returned: success
   type: dict

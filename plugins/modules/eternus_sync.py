@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 synchronizations:
-  description: The synchronization of each volume as it is now, or would be. RV(synchronizations[].action) says what
+  description: The synchronization of each volume as it is now, or would be. C(action) says what
     this task did.
   returned: success
   type: list
