@@ -41,11 +41,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     TapePool,
     TapeState,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import open_device
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Header
 from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import mismatch, read_image
 from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import Image, PartWritten, write_image
+
+_COME_AGAIN = (ErrorClass.BUSY, ErrorClass.TAPE_UNAVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,21 @@ class LegDone:
     error: Optional[BackupError] = None
 
 
+def _of_other_copies(records: Records, step: TapeStep) -> frozenset[str]:
+    """Return the cartridges that bear another copy of the same backup: two copies never share one."""
+    backups = records.backups(ids=[step.backup.id])
+    others = (copy for backup in backups for copy in backup.tape if copy.number != step.copy.number)
+    return frozenset(part.barcode for copy in others for part in copy.parts)
+
+
 def check_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> TapePool:
     """Refuse what cannot work, before anything is changed: device, pool, cartridges. Check mode stops after this."""
     with ctx.catalog.read() as records:
         pool = the_pool(records, step.copy.pool)
         known = records.cartridges()
+        elsewhere = _of_other_copies(records, step)
     inventory = desk.library.inventory()
-    if not candidates(pool, known, inventory):
+    if not candidates(pool, known, inventory, elsewhere):
         raise none_left(pool, known, inventory)
     with open_device(desk.device_dir, _source(step.backup).device_id, step.backup.size):
         return pool
@@ -106,6 +116,7 @@ class _Leg:
                     verified_ok=None, written_at=None,
                 )  # fmt: skip
                 records.put_tape_copy(step.backup.id, self.copy)
+                self.elsewhere = _of_other_copies(records, step)
                 self.header = _header(records, step.backup, self.copy)
         except Conflict as error:
             raise busy(step.backup.id, step.copy) from error
@@ -153,7 +164,9 @@ class _Leg:
         if error is None:
             self.copy = replace(self.copy, state=TapeState.WRITTEN, sha256=sha256, written_at=now, error="")
         else:
-            self.copy = replace(self.copy, state=TapeState.FAILED, error=error.sentence(), parts=())
+            # Who only found the drive busy or the library away goes on waiting: a failed leg protects nothing (§5).
+            state = TapeState.QUEUED if error.error_class in _COME_AGAIN else TapeState.FAILED
+            self.copy = replace(self.copy, state=state, error=error.sentence(), parts=(), owner="")
         with self._beat.transaction() as records:
             records.put_tape_copy(self._backup.id, self.copy)
             if error is not None:
@@ -194,7 +207,7 @@ def write_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     sha256 = ""
     try:
         with open_device(desk.device_dir, bv.device_id, step.backup.size) as device:
-            supply = Supply(ctx, desk, pool)
+            supply = Supply(ctx, desk, pool, leg.elsewhere)
             image = Image(leg.header, device)
             sha256 = write_image(image, supply.next, leg.on_part, leg.on_full, leg.progress, desk.stream)
     except BackupError as error:

@@ -67,11 +67,11 @@ def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) 
 class Supply:
     """Gives one cartridge after the other; none twice."""
 
-    def __init__(self, ctx: Context, desk: TapeDesk, pool: TapePool) -> None:
+    def __init__(self, ctx: Context, desk: TapeDesk, pool: TapePool, exclude: frozenset[str]) -> None:
         self._ctx = ctx
         self._desk = desk
         self._pool = pool
-        self._tried: frozenset[str] = frozenset()
+        self._tried = exclude
 
     @contextmanager
     def next(self) -> Iterator[Mounted]:

@@ -424,3 +424,26 @@ def test_one_refused_copy_hinders_no_other(house: TapeHouse) -> None:
     assert house.tape("B1").state is TapeState.QUEUED
     assert house.tape("B2").state is TapeState.WRITTEN
     assert [copy["state"] for copy in caught.value.details["copies"]] == ["queued", "written"]
+
+
+def test_a_busy_drive_leaves_the_copy_queued_and_protected(house: TapeHouse) -> None:
+    house.cartridges("A1")
+    house.backup("B1", 11)
+    with house.bed.library.load("A1", "another job"), pytest.raises(BackupError) as caught:
+        house.copy()
+    assert caught.value.error_class.value == "busy"
+    assert "another job" in caught.value.message
+    assert house.tape("B1").state is TapeState.QUEUED
+    assert not house.readers()
+    house.copy()
+    assert house.tape("B1").state is TapeState.WRITTEN
+
+
+def test_two_copies_of_a_backup_never_share_a_cartridge(house: TapeHouse) -> None:
+    house.cartridges("A1", "A2", capacity=20 * MIB)
+    house.backup("B1", 11)
+    with house.catalog.begin() as records:
+        records.put_tape_copy("B1", replace(house.tape("B1"), number=2))
+    house.copy()
+    first, second = ({part.barcode for part in copy.parts} for copy in house.get("B1").tape)
+    assert (first, second) == ({"A1"}, {"A2"})
