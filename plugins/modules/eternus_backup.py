@@ -197,7 +197,7 @@ def main() -> None:
             result = take_backup(ctx, params["volumes"], request)
             return wait_for_tape(ctx, result, wait) if params["wait_for"] == "tape" else result
 
-        return on_array(params, check_mode=module.check_mode, work=take)
+        return on_array(params, check_mode=module.check_mode, work=take, rows="backups")
 
     run(module, work)
 

@@ -154,7 +154,7 @@ def main() -> None:
         awaited = wait if params["state"] == "equivalent" else None
         return start(ctx, params["volumes"], drop_untaped=params["drop_untaped"], wait=awaited)
 
-    run(module, lambda: on_array(params, check_mode=module.check_mode, work=work))
+    run(module, lambda: on_array(params, check_mode=module.check_mode, work=work, rows="synchronizations"))
 
 
 if __name__ == "__main__":

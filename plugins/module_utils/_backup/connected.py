@@ -27,12 +27,25 @@ from ansible_collections.eternus.backup.plugins.module_utils._result import Resu
 #: Among what is known of an array: where it was reached, so that its record is found before it has told its serial.
 URL = "url"
 
+NOTHING = "No volume is named and none has a policy: nothing was done. Declare policies with eternus_policy."
 
-def on_array(params: Mapping[str, Any], *, check_mode: bool, work: Callable[[Context], Result]) -> Result:
-    """Do a work over the catalog and one array; the result bears ``round_trips``, the requests sent to the array."""
+
+def on_array(
+    params: Mapping[str, Any], *, check_mode: bool, work: Callable[[Context], Result], rows: str = ""
+) -> Result:
+    """Do a work over the catalog and one array; the result bears ``round_trips``, the requests sent to the array.
+
+    A catalog that is not there is ``catalog_unavailable``, since a wrong URL must not pass for "nothing to back up"; in
+    check mode it reads as empty, an earlier task may be the one that makes it.
+
+    :param rows: the result's list with one row a volume; where it is empty, the result says that nothing was done.
+    """
     options = array_options(params)
-    with closing(open_catalog(catalog_url(params), read_only=check_mode)) as catalog:
-        return with_array(options, catalog, check_mode=check_mode, keep=not check_mode, work=work)
+    with closing(open_catalog(catalog_url(params), create=check_mode, read_only=check_mode)) as catalog:
+        result = with_array(options, catalog, check_mode=check_mode, keep=not check_mode, work=work)
+    if rows and not result.values[rows]:
+        return replace(result, warnings=[*result.warnings, NOTHING])
+    return result
 
 
 def with_array(

@@ -113,3 +113,11 @@ def test_waiting_for_tape_where_the_policy_wants_none_ends_at_once_with_a_warnin
         taken = take_backup(ctx, site.names("tv"), BackupRequest("a"))
         result = wait_for_tape(ctx, taken, Wait(interval=0.01, timeout=600))
     assert not result.values["tape_written"] and "media" in str(result.warnings)
+
+
+def test_a_catalog_that_is_not_there_never_passes_for_nothing_to_back_up(empty: Any) -> None:
+    refused = empty.refused("catalog_unavailable", "eternus_backup")
+    assert "eternus_volume" in refused["next_step"]
+    planned = empty.done("eternus_backup", check=True)
+    assert not planned["changed"] and planned["backups"] == [] and "nothing was done" in str(planned["warnings"])
+    assert empty.state()["catalog"] == ()
