@@ -15,7 +15,8 @@ from typing import Any, Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array import codes
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import NAMESPACE
-from ansible_collections.eternus.backup.plugins.module_utils._array.faults import fault, missing_ca
+from ansible_collections.eternus.backup.plugins.module_utils._array.faults import fault, missing_ca, unfit
+from ansible_collections.eternus.backup.plugins.module_utils._array.guard import UnfitAnswer, guarded_adapter
 from ansible_collections.eternus.backup.plugins.module_utils._options import ArrayOptions
 
 _NOT_FOUND = 6
@@ -39,7 +40,6 @@ class Connection:
     def __init__(self, options: ArrayOptions) -> None:
         """Prepare a connection; ``invalid_option`` when ``ca_path`` is not there."""
         import pywbem
-        from requests.adapters import HTTPAdapter
 
         self._options = options
         self._pywbem = pywbem
@@ -59,7 +59,7 @@ class Connection:
         self._wbem.session.trust_env = False
         # Methods are not idempotent: whatever pywbem's version would retry, nothing is sent twice.
         for scheme in ("https://", "http://"):
-            self._wbem.session.mount(scheme, HTTPAdapter(max_retries=0))
+            self._wbem.session.mount(scheme, guarded_adapter())
 
     def close(self) -> None:
         """Give back the connection."""
@@ -136,6 +136,8 @@ class Connection:
         except self._pywbem.CIMError:
             self._spoken = True
             raise
+        except UnfitAnswer as error:
+            raise unfit(str(error), self._options, acting=acting) from None
         except self._pywbem.Error as error:
             dropped = isinstance(error, self._pywbem.ConnectionError) and "refused" not in str(error).lower()
             if dropped and self._spoken and not acting and again:

@@ -42,9 +42,14 @@ def fault(error: Exception, options: ArrayOptions, *, acting: bool, spoken: bool
         return _unreachable(options, f"gave no answer within {options.request_timeout:g} s", acting=acting)
     if isinstance(error, pywbem.ConnectionError):
         return _no_connection(str(error), options, acting=acting, spoken=spoken)
+    return unfit(type(error).__name__, options, acting=acting)
+
+
+def unfit(why: str, options: ArrayOptions, *, acting: bool) -> BackupError:
+    """Return the error for an answer that is no CIM-XML, or must not be read."""
     return BackupError(
         ErrorClass.ARRAY_ERROR,
-        f"What answers at {options.url} does not speak CIM-XML as expected ({type(error).__name__}).",
+        f"What answers at {options.url} does not speak CIM-XML as expected ({why}).",
         next_step="Check that host and port lead to the array's SMI-S agent.",
         unchanged=ANSWER_LOST if acting else NOTHING_CHANGED,
         answer_lost=acting,

@@ -147,6 +147,18 @@ def test_an_operation_that_the_array_refuses_is_an_array_error_with_its_status(s
     assert "out of order" in caught.value.message
 
 
+@pytest.mark.parametrize("action", ["half_xml", "bad_encoding", "entities", "oversized", "http_error"])
+def test_an_answer_that_is_no_cim_xml_is_an_array_error_and_hangs_nobody(
+    simulated_array: Simulated, action: str
+) -> None:
+    array, _pair = started(simulated_array)
+    simulated_array.fail("EnumerateInstances", action, code=503)
+    with pytest.raises(BackupError) as caught:
+        array.sessions()
+    assert caught.value.error_class is EC.ARRAY_ERROR
+    assert array.sessions() == []
+
+
 def test_something_else_than_an_eternus_says_so(simulated_array: Simulated) -> None:
     simulated_array.fail("EnumerateInstanceNames", "refuse", code=3)
     error = refusal(simulated_array)
