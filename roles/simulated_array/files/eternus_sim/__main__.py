@@ -46,7 +46,11 @@ def main(argv: Optional[list[str]] = None) -> int:
             print(json.dumps(found, indent=2) if found else "stopped")
             return 0 if found else 3
         settings = process.Settings(
-            directory, options.host, options.http_port, options.https_port, options.user,
+            directory,
+            options.host,
+            options.http_port,
+            options.https_port,
+            options.user,
             (options.password_file or directory / "password").resolve(),
             (options.tls_directory or directory / "tls").resolve(),
             options.config and options.config.resolve(),

@@ -96,8 +96,9 @@ def _make(files: Certificates, names: Sequence[str]) -> None:
     )
     pem = serialization.Encoding.PEM
     # The authority's key is not kept: nothing else is ever signed with it.
-    write_private(files.key_file, key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    write_private(
+        files.key_file, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     files.cert_file.write_bytes(cert.public_bytes(pem))
     files.ca_file.write_bytes(ca_cert.public_bytes(pem))
 
@@ -119,8 +120,15 @@ def _usage(authority: bool) -> Any:
     from cryptography import x509
 
     return x509.KeyUsage(
-        digital_signature=True, key_cert_sign=authority, crl_sign=authority, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+        digital_signature=True,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

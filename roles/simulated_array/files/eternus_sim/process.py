@@ -49,9 +49,23 @@ class Settings:
 
     def arguments(self) -> list[str]:
         """The same as arguments of a command line."""
-        words = ["serve", "--directory", str(self.directory), "--host", self.host, "--http-port", str(self.http_port),
-                 "--https-port", str(self.https_port), "--user", self.user, "--password-file", str(self.password_file),
-                 "--tls-directory", str(self.tls_directory)]
+        words = [
+            "serve",
+            "--directory",
+            str(self.directory),
+            "--host",
+            self.host,
+            "--http-port",
+            str(self.http_port),
+            "--https-port",
+            str(self.https_port),
+            "--user",
+            self.user,
+            "--password-file",
+            str(self.password_file),
+            "--tls-directory",
+            str(self.tls_directory),
+        ]
         return words if self.config is None else [*words, "--config", str(self.config)]
 
 
@@ -94,19 +108,32 @@ def _start(settings: Settings, servers: list[ArrayServer]) -> None:
     several = _configs(settings)
     for index, config in enumerate(several):
         place = settings.directory if len(several) == 1 else settings.directory / config.model
-        servers.append(ArrayServer(
-            SimArray(place, config), users, host=settings.host, tls=tls,
-            http_port=_port(settings.http_port, index), https_port=_port(settings.https_port, index),
-        ))
+        servers.append(
+            ArrayServer(
+                SimArray(place, config),
+                users,
+                host=settings.host,
+                tls=tls,
+                http_port=_port(settings.http_port, index),
+                https_port=_port(settings.https_port, index),
+            )
+        )
     for server in servers[1:]:
         servers[0].array.link(server.array)
     for server in servers:
         server.start()
     arrays = [_endpoint(server, ca_file) for server in servers]
-    write_json(settings.directory / "endpoints.json", {
-        "pid": os.getpid(), "directory": str(settings.directory), "user": settings.user,
-        "password_file": str(settings.password_file), **arrays[0], "arrays": arrays,
-    })
+    write_json(
+        settings.directory / "endpoints.json",
+        {
+            "pid": os.getpid(),
+            "directory": str(settings.directory),
+            "user": settings.user,
+            "password_file": str(settings.password_file),
+            **arrays[0],
+            "arrays": arrays,
+        },
+    )
 
 
 def _port(wanted: int, index: int) -> Optional[int]:
@@ -117,9 +144,14 @@ def _port(wanted: int, index: int) -> Optional[int]:
 def _endpoint(server: ArrayServer, ca_file: Optional[Path]) -> dict[str, Any]:
     array = server.array
     found: dict[str, Any] = {
-        "serial": array.serial, "model": array.model, "name": array.name, "host": server.host,
-        "http_port": server.http_port, "https_port": server.https_port,
-        "ca_file": None if ca_file is None else str(ca_file), "device_dir": str(array.directory / "by-id"),
+        "serial": array.serial,
+        "model": array.model,
+        "name": array.name,
+        "host": server.host,
+        "http_port": server.http_port,
+        "https_port": server.https_port,
+        "ca_file": None if ca_file is None else str(ca_file),
+        "device_dir": str(array.directory / "by-id"),
     }
     for scheme, port in (("http", server.http_port), ("https", server.https_port)):
         found[f"{scheme}_url"] = None if port is None else f"{scheme}://{_literal(server.host)}:{port}"
@@ -222,8 +254,13 @@ def detach(settings: Settings) -> dict[str, Any]:
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
     with (settings.directory / "server.log").open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", __package__, *settings.arguments()], stdin=subprocess.DEVNULL, stdout=log,
-            stderr=log, start_new_session=True, cwd="/", env={**os.environ, "PYTHONPATH": path},
+            [sys.executable, "-m", __package__, *settings.arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": path},
         )
     return _await_endpoints(settings.directory, child)
 

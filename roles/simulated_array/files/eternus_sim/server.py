@@ -33,8 +33,14 @@ class ArrayServer:
     """
 
     def __init__(
-        self, array: SimArray, users: Mapping[str, str], *, host: str = "127.0.0.1", http_port: Optional[int] = 0,
-        https_port: Optional[int] = None, tls: Optional[ssl.SSLContext] = None,
+        self,
+        array: SimArray,
+        users: Mapping[str, str],
+        *,
+        host: str = "127.0.0.1",
+        http_port: Optional[int] = 0,
+        https_port: Optional[int] = None,
+        tls: Optional[ssl.SSLContext] = None,
     ) -> None:
         self.array = array
         self.cim = CimService(array, host)

@@ -42,21 +42,27 @@ class Driver:
 
     def create(self, name: str, size: int, pool: str = "thin", kind: int = 5) -> tuple[int, Any]:
         code, outs = self.invoke(
-            "CreateOrModifyElementFromStoragePool", "FUJITSU_StorageConfigurationService", ElementName=name,
-            InPool=self.pool(pool).path, ElementType=U16(kind), Size=pywbem.Uint64(size),
+            "CreateOrModifyElementFromStoragePool",
+            "FUJITSU_StorageConfigurationService",
+            ElementName=name,
+            InPool=self.pool(pool).path,
+            ElementType=U16(kind),
+            Size=pywbem.Uint64(size),
         )
         return code, outs.get("TheElement")
 
     def find(self, element: pywbem.CIMInstanceName) -> pywbem.CIMInstance | None:
         """From the parts that the driver keeps: class, SystemName, DeviceID."""
         keys = {
-            "SystemName": element["SystemName"], "DeviceID": element["DeviceID"],
+            "SystemName": element["SystemName"],
+            "DeviceID": element["DeviceID"],
             "CreationClassName": element.classname,
             "SystemCreationClassName": "FUJITSU_StorageComputerSystem",
         }
         try:
             return self.conn.GetInstance(
-                pywbem.CIMInstanceName(element.classname, namespace="root/eternus", keybindings=keys))
+                pywbem.CIMInstanceName(element.classname, namespace="root/eternus", keybindings=keys)
+            )
         except pywbem.CIMError as error:
             assert error.args[0] == 6
             return None
@@ -69,12 +75,15 @@ class Driver:
                 found = self.conn.GetInstance(session, LocalOnly=False)
                 operation = {4: 19, 5: 8, 3: 8}[found["CopyType"]]
                 code, _outs = self.invoke(
-                    "ModifyReplicaSynchronization", "FUJITSU_ReplicationService", Operation=U16(operation),
-                    Synchronization=session, Force=True, WaitForCopyState=U16(15),
+                    "ModifyReplicaSynchronization",
+                    "FUJITSU_ReplicationService",
+                    Operation=U16(operation),
+                    Synchronization=session,
+                    Force=True,
+                    WaitForCopyState=U16(15),
                 )
                 assert code in {0, 32793}
-        return self.invoke(
-            "ReturnToStoragePool", "FUJITSU_StorageConfigurationService", TheElement=volume.path)[0]
+        return self.invoke("ReturnToStoragePool", "FUJITSU_StorageConfigurationService", TheElement=volume.path)[0]
 
 
 @pytest.fixture(params=["https", "http"])
@@ -94,13 +103,20 @@ def test_volumes_are_created_found_extended_and_deleted(driver: Driver, jobs: st
     volume = driver.find(element)
     assert volume is not None and volume["ElementName"] == "FJosv_one"
     names = driver.conn.AssociatorNames(
-        driver.pool("thin").path, AssocClass="FUJITSU_AllocatedFromStoragePool", ResultClass="FUJITSU_StorageVolume")
+        driver.pool("thin").path, AssocClass="FUJITSU_AllocatedFromStoragePool", ResultClass="FUJITSU_StorageVolume"
+    )
     assert len(names) == 1
     pools = driver.conn.Associators(
-        volume.path, AssocClass="FUJITSU_AllocatedFromStoragePool", ResultClass="CIM_StoragePool")
+        volume.path, AssocClass="FUJITSU_AllocatedFromStoragePool", ResultClass="CIM_StoragePool"
+    )
     code, _outs = driver.invoke(
-        "CreateOrModifyElementFromStoragePool", "FUJITSU_StorageConfigurationService", ElementName="FJosv_one",
-        InPool=pools[0].path, ElementType=U16(5), Size=pywbem.Uint64(2 * GIB), TheElement=volume.path,
+        "CreateOrModifyElementFromStoragePool",
+        "FUJITSU_StorageConfigurationService",
+        ElementName="FJosv_one",
+        InPool=pools[0].path,
+        ElementType=U16(5),
+        Size=pywbem.Uint64(2 * GIB),
+        TheElement=volume.path,
     )
     assert code == 0 and driver.conn.GetInstance(volume.path)["NumberOfBlocks"] * 512 == 2 * GIB
     assert driver.delete(element) == 0 and driver.find(element) is None
@@ -108,8 +124,18 @@ def test_volumes_are_created_found_extended_and_deleted(driver: Driver, jobs: st
 
 def test_a_volume_is_found_by_name_in_the_list(driver: Driver) -> None:
     driver.create("FJosv_listed", GIB)
-    wanted = ["SystemName", "DeviceID", "ElementName", "Purpose", "BlockSize", "NumberOfBlocks", "Name",
-              "OtherUsageDescription", "IsCompressed", "IsDeduplicated"]
+    wanted = [
+        "SystemName",
+        "DeviceID",
+        "ElementName",
+        "Purpose",
+        "BlockSize",
+        "NumberOfBlocks",
+        "Name",
+        "OtherUsageDescription",
+        "IsCompressed",
+        "IsDeduplicated",
+    ]
     found = driver.conn.EnumerateInstances("FUJITSU_StorageVolume", PropertyList=wanted)
     assert [sorted(item.keys()) for item in found] == [sorted(wanted)]
     assert found[0]["ElementName"] == "FJosv_listed" and found[0].path["DeviceID"] == found[0]["DeviceID"]
@@ -118,9 +144,16 @@ def test_a_volume_is_found_by_name_in_the_list(driver: Driver) -> None:
 def test_a_clone_finishes_and_its_session_disappears(driver: Driver) -> None:
     (_code, source), (_code2, target) = driver.create("src", GIB), driver.create("dst", 2 * GIB)
     driver.site.array.write(source["DeviceID"], 4096, b"payload")
-    assert driver.invoke(
-        "CreateElementReplica", "FUJITSU_ReplicationService", SyncType=U16(8), SourceElement=source,
-        TargetElement=target)[0] == 0
+    assert (
+        driver.invoke(
+            "CreateElementReplica",
+            "FUJITSU_ReplicationService",
+            SyncType=U16(8),
+            SourceElement=source,
+            TargetElement=target,
+        )[0]
+        == 0
+    )
     assert driver.site.array.wait_for(lambda: not driver.site.array.sessions(), PATIENCE)
     assert driver.site.array.read(target["DeviceID"], 4096, 7) == b"payload"
     assert driver.delete(source) == 0 and driver.delete(target) == 0
@@ -132,8 +165,12 @@ def test_a_snapshot_makes_its_volume_and_goes_with_it(driver: Driver, jobs: str)
     driver.site.array.knobs.jobs = jobs
     driver.site.array.write(source["DeviceID"], 0, b"before")
     code, outs = driver.invoke(
-        "CreateElementReplica", "FUJITSU_ReplicationService", ElementName="snap", TargetPool=driver.pool("raid").path,
-        SyncType=U16(7), SourceElement=source,
+        "CreateElementReplica",
+        "FUJITSU_ReplicationService",
+        ElementName="snap",
+        TargetPool=driver.pool("raid").path,
+        SyncType=U16(7),
+        SourceElement=source,
     )
     assert code == 0
     driver.site.array.write(source["DeviceID"], 0, b"after!")
@@ -148,33 +185,52 @@ def test_a_snapshot_makes_its_volume_and_goes_with_it(driver: Driver, jobs: str)
 def test_older_models_snapshots_work_too(driver: Driver) -> None:
     _code, source = driver.create("src", GIB)
     code, outs = driver.invoke(
-        "CreateReplica", "FUJITSU_StorageConfigurationService", ElementName="snap", TargetPool=driver.pool("thin").path,
-        CopyType=U16(4), SourceElement=source,
+        "CreateReplica",
+        "FUJITSU_StorageConfigurationService",
+        ElementName="snap",
+        TargetPool=driver.pool("thin").path,
+        CopyType=U16(4),
+        SourceElement=source,
     )
     assert code == 0 and driver.find(outs["TargetElement"])["ElementName"] == "snap"  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
     ("endpoint", "kind", "initiator"),
-    [("FUJITSU_SCSIProtocolEndpoint", 2, "10000000C9ABCDEF"),
-     ("FUJITSU_iSCSIProtocolEndpoint", 7, "iqn.1993-08.org.debian:01:host")],
+    [
+        ("FUJITSU_SCSIProtocolEndpoint", 2, "10000000C9ABCDEF"),
+        ("FUJITSU_iSCSIProtocolEndpoint", 7, "iqn.1993-08.org.debian:01:host"),
+    ],
 )
 def test_a_volume_is_shown_to_a_host_and_taken_back(driver: Driver, endpoint: str, kind: int, initiator: str) -> None:
     conn = driver.conn
     _code, element = driver.create("mapped", GIB)
     volume = driver.find(element)
     assert volume is not None
-    ports = [port for port in conn.EnumerateInstances(endpoint)
-             if port["ConnectionType"] == kind and not port["RAMode"] & 0x7B and "SCGroupNo" not in port]
+    ports = [
+        port
+        for port in conn.EnumerateInstances(endpoint)
+        if port["ConnectionType"] == kind and not port["RAMode"] & 0x7B and "SCGroupNo" not in port
+    ]
     for port in ports:
-        assert driver.invoke(
-            "ExposePaths", "FUJITSU_ControllerConfigurationService", LUNames=[volume["Name"]],
-            InitiatorPortIDs=[initiator], TargetPortIDs=[port["Name"]], DeviceAccesses=[U16(2)])[0] == 0
+        assert (
+            driver.invoke(
+                "ExposePaths",
+                "FUJITSU_ControllerConfigurationService",
+                LUNames=[volume["Name"]],
+                InitiatorPortIDs=[initiator],
+                TargetPortIDs=[port["Name"]],
+                DeviceAccesses=[U16(2)],
+            )[0]
+            == 0
+        )
     groups = conn.AssociatorNames(
-        volume.path, AssocClass="FUJITSU_ProtocolControllerForUnit", ResultClass="FUJITSU_AffinityGroupController")
+        volume.path, AssocClass="FUJITSU_ProtocolControllerForUnit", ResultClass="FUJITSU_AffinityGroupController"
+    )
     assert len(groups) == len(ports) == 2
     granted = conn.Associators(
-        groups[0], AssocClass="FUJITSU_AuthorizedTarget", ResultClass="FUJITSU_AuthorizedPrivilege")
+        groups[0], AssocClass="FUJITSU_AuthorizedTarget", ResultClass="FUJITSU_AuthorizedPrivilege"
+    )
     assert initiator.lower() in granted[0]["InstanceID"].lower()
     of_group = conn.ReferenceNames(groups[0], ResultClass="CIM_ProtocolControllerForUnit")
     of_volume = conn.ReferenceNames(volume.path, ResultClass="CIM_ProtocolControllerForUnit")
@@ -185,9 +241,15 @@ def test_a_volume_is_shown_to_a_host_and_taken_back(driver: Driver, endpoint: st
     expose = {"LUNames": [volume["Name"]], "ProtocolControllers": [groups[0]]}
     assert driver.invoke("ExposePaths", "FUJITSU_ControllerConfigurationService", **expose)[0] == 4102
     for group in groups:
-        assert driver.invoke(
-            "HidePaths", "FUJITSU_ControllerConfigurationService", LUNames=[volume["Name"]],
-            ProtocolControllers=[group])[0] == 0
+        assert (
+            driver.invoke(
+                "HidePaths",
+                "FUJITSU_ControllerConfigurationService",
+                LUNames=[volume["Name"]],
+                ProtocolControllers=[group],
+            )[0]
+            == 0
+        )
     assert conn.EnumerateInstanceNames("FUJITSU_AffinityGroupController") == []
 
 

@@ -81,8 +81,12 @@ def test_lists_start_and_split_many_in_one_request(site: Site, conn: Conn, servi
     for source, target in zip(sources, targets):
         site.wait(source, target, 4)
     code, _outs = conn.InvokeMethod(
-        "ModifyListSynchronization", service, Operation=U16(21), Synchronization=outs["Synchronizations"],
-        SyncType=U16(6), Mode=U16(2),
+        "ModifyListSynchronization",
+        service,
+        Operation=U16(21),
+        Synchronization=outs["Synchronizations"],
+        SyncType=U16(6),
+        Mode=U16(2),
     )
     assert code == 0
     assert {session.copy_state for session in site.array.sessions()} == {7}
@@ -92,9 +96,12 @@ def test_lists_start_and_split_many_in_one_request(site: Site, conn: Conn, servi
 def test_without_list_support_lists_are_neither_offered_nor_taken(site: Site, conn: Conn, service: Path) -> None:
     site.array.knobs.list_support = False
     source, target = site.make("source", "target")
-    assert conn.InvokeMethod(
-        "CreateListReplica", service, SyncType=U16(6), SourceElements=[source], TargetElements=[target]
-    )[0] == 1
+    assert (
+        conn.InvokeMethod(
+            "CreateListReplica", service, SyncType=U16(6), SourceElements=[source], TargetElements=[target]
+        )[0]
+        == 1
+    )
     capabilities = conn.Associators(service, AssocClass="CIM_ElementCapabilities")[0]
     assert 19 not in capabilities["SupportedSynchronousActions"] and 2 in capabilities["SupportedSynchronousActions"]
 
@@ -118,7 +125,9 @@ def test_capabilities_tell_what_is_offered(site: Site, conn: Conn, service: Path
         "SupportedReplicationTypes": 13
     }
     assert ask("ConvertReplicationTypeToSyncType", ReplicationType=U16(2)) == {
-        "SyncType": 6, "Mode": 2, "LocalOrRemote": 2,
+        "SyncType": 6,
+        "Mode": 2,
+        "LocalOrRemote": 2,
     }
     site.array.knobs.replication_types = [10]
     assert ask("GetSupportedOperations", ReplicationType=U16(2)) == {"code": 1}
@@ -127,13 +136,23 @@ def test_capabilities_tell_what_is_offered(site: Site, conn: Conn, service: Path
 
 def test_a_clone_ends_its_session_unless_it_is_incremental(site: Site, conn: Conn, service: Path) -> None:
     source, plain, tracked = site.make("source", "plain", "tracked")
-    for target, wish in ((plain, {}), (tracked, {
-        "ReplicationSettingData": pywbem.CIMInstance(
-            "CIM_ReplicationSettingData", {"DesiredCopyMethodology": U16(4)})
-    })):
-        assert conn.InvokeMethod(
-            "CreateElementReplica", service, SyncType=U16(8), SourceElement=source, TargetElement=target, **wish
-        )[0] == 0
+    for target, wish in (
+        (plain, {}),
+        (
+            tracked,
+            {
+                "ReplicationSettingData": pywbem.CIMInstance(
+                    "CIM_ReplicationSettingData", {"DesiredCopyMethodology": U16(4)}
+                )
+            },
+        ),
+    ):
+        assert (
+            conn.InvokeMethod(
+                "CreateElementReplica", service, SyncType=U16(8), SourceElement=source, TargetElement=target, **wish
+            )[0]
+            == 0
+        )
     assert site.array.wait_for(lambda: len(site.array.sessions()) == 1, PATIENCE)
     left = conn.References(source, ResultClass="FUJITSU_StorageSynchronized")
     assert [item["SyncedElement"]["DeviceID"] for item in left] == [tracked["DeviceID"]]
@@ -176,8 +195,6 @@ def test_a_restore_and_a_reversal_are_operations_like_others(site: Site, conn: C
     _code, session = mirror(conn, service, source, target)
     site.wait(source, target, 4)
     assert operate(conn, service, 12, session) == 0
-    code, outs = conn.InvokeMethod(
-        "ModifyReplicaSynchronization", service, Operation=U16(20), Synchronization=session
-    )
+    code, outs = conn.InvokeMethod("ModifyReplicaSynchronization", service, Operation=U16(20), Synchronization=session)
     assert code == 0 and outs["UpdatedSynchronization"]["SystemElement"]["DeviceID"] == target["DeviceID"]
     assert conn.GetInstance(outs["UpdatedSynchronization"])["CopyType"] == 3

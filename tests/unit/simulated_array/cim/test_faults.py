@@ -80,6 +80,9 @@ def test_a_fault_strikes_only_what_it_matches(
         FailPoint("CreateElementReplica", "refuse", code=4, match={"source": target["DeviceID"]}, times=9)
     )
     for here, there, code in ((source, target, 0), (target, source, 4)):
-        assert conn.InvokeMethod(
-            "CreateElementReplica", service, SyncType=U16(6), SourceElement=here, TargetElement=there
-        )[0] == code
+        assert (
+            conn.InvokeMethod(
+                "CreateElementReplica", service, SyncType=U16(6), SourceElement=here, TargetElement=there
+            )[0]
+            == code
+        )

@@ -37,7 +37,9 @@ def client(home: Path, index: int = 0) -> pywbem.WBEMConnection:
     found = json.loads((home / "endpoints.json").read_text())
     password = Path(found["password_file"]).read_text()
     conn = pywbem.WBEMConnection(
-        found["arrays"][index]["https_url"], (found["user"], password), default_namespace="root/eternus",
+        found["arrays"][index]["https_url"],
+        (found["user"], password),
+        default_namespace="root/eternus",
         ca_certs=found["ca_file"],
     )
     conn.session.trust_env = False
@@ -65,7 +67,11 @@ def test_what_was_made_is_there_after_a_restart(home: Path) -> None:
     pool = conn.EnumerateInstanceNames("FUJITSU_ThinProvisioningPool")[0]
     config = conn.EnumerateInstanceNames("FUJITSU_StorageConfigurationService")[0]
     made = conn.InvokeMethod(
-        "CreateOrModifyElementFromStoragePool", config, ElementName="kept", InPool=pool, ElementType=U16(5),
+        "CreateOrModifyElementFromStoragePool",
+        config,
+        ElementName="kept",
+        InPool=pool,
+        ElementType=U16(5),
         Size=pywbem.Uint64(1 << 20),
     )[1]["TheElement"]
     sim("stop", *place)
@@ -84,14 +90,24 @@ def test_two_arrays_are_linked_for_remote_copies(home: Path, tmp_path: Path) -> 
         conn = client(home, index)
         pool = conn.EnumerateInstanceNames("FUJITSU_ThinProvisioningPool")[0]
         service = conn.EnumerateInstanceNames("FUJITSU_StorageConfigurationService")[0]
-        ends.append(conn.InvokeMethod(
-            "CreateOrModifyElementFromStoragePool", service, ElementName=f"v{index}", InPool=pool, ElementType=U16(5),
-            Size=pywbem.Uint64(1 << 20),
-        )[1]["TheElement"])
+        ends.append(
+            conn.InvokeMethod(
+                "CreateOrModifyElementFromStoragePool",
+                service,
+                ElementName=f"v{index}",
+                InPool=pool,
+                ElementType=U16(5),
+                Size=pywbem.Uint64(1 << 20),
+            )[1]["TheElement"]
+        )
     near = client(home)
     code, outs = near.InvokeMethod(
-        "CreateElementReplica", near.EnumerateInstanceNames("FUJITSU_ReplicationService")[0], SyncType=U16(6),
-        Mode=U16(3), SourceElement=ends[0], TargetElement=ends[1],
+        "CreateElementReplica",
+        near.EnumerateInstanceNames("FUJITSU_ReplicationService")[0],
+        SyncType=U16(6),
+        Mode=U16(3),
+        SourceElement=ends[0],
+        TargetElement=ends[1],
     )
     assert code == 0 and outs["Synchronization"]["SyncedElement"]["SystemName"] == models[1]
     for index, end in enumerate(ends):

@@ -68,8 +68,10 @@ def test_class_origins_are_said_when_asked_for(site: Site, conn: pywbem.WBEMConn
         (lambda c: c.EnumerateInstances("CIM_StorageVolume", namespace="root/cimv2"), pywbem.CIM_ERR_INVALID_NAMESPACE),
         (lambda c: c.GetClass("CIM_Nothing"), pywbem.CIM_ERR_NOT_FOUND),
         (lambda c: c.ExecQuery("DMTF:CQL", "select * from CIM_StorageVolume"), pywbem.CIM_ERR_NOT_SUPPORTED),
-        (lambda c: c.GetInstance(pywbem.CIMInstanceName("FUJITSU_StorageVolume", {"DeviceID": "X"})),
-         pywbem.CIM_ERR_NOT_FOUND),
+        (
+            lambda c: c.GetInstance(pywbem.CIMInstanceName("FUJITSU_StorageVolume", {"DeviceID": "X"})),
+            pywbem.CIM_ERR_NOT_FOUND,
+        ),
         (lambda c: c.CreateInstance(pywbem.CIMInstance("FUJITSU_StorageVolume")), pywbem.CIM_ERR_NOT_SUPPORTED),
         (lambda c: c.EnumerateInstances("CIM_Namespace"), pywbem.CIM_ERR_INVALID_CLASS),
     ],
@@ -129,7 +131,9 @@ def test_roles_and_result_classes_filter(
 def test_free_space_of_raid_groups_has_extents(conn: pywbem.WBEMConnection) -> None:
     raid = conn.EnumerateInstanceNames("FUJITSU_RAIDStoragePool")[0]
     free = conn.Associators(
-        raid, AssocClass="FUJITSU_AssociatedRemainingExtent", ResultClass="FUJITSU_FreeExtent",
+        raid,
+        AssocClass="FUJITSU_AssociatedRemainingExtent",
+        ResultClass="FUJITSU_FreeExtent",
         PropertyList=["NumberOfBlocks"],
     )
     assert free[0]["NumberOfBlocks"] > 0
@@ -161,9 +165,18 @@ def test_pulled_and_plain_enumerations_say_the_same(site: Site, pull: bool) -> N
     found = list(conn.IterEnumerateInstances("CIM_StorageVolume", MaxObjectCount=3))
     assert len(found) == 10 and all(item.path["DeviceID"] for item in found)
     assert ("PullInstancesWithPath" in site.requests()) is pull
-    assert len(list(conn.IterAssociatorInstancePaths(
-        conn.EnumerateInstanceNames("FUJITSU_StorageComputerSystem")[0], ResultClass="CIM_StorageVolume",
-        MaxObjectCount=4))) == 10
+    assert (
+        len(
+            list(
+                conn.IterAssociatorInstancePaths(
+                    conn.EnumerateInstanceNames("FUJITSU_StorageComputerSystem")[0],
+                    ResultClass="CIM_StorageVolume",
+                    MaxObjectCount=4,
+                )
+            )
+        )
+        == 10
+    )
 
 
 def test_pulls_end_with_their_context(site: Site, conn: pywbem.WBEMConnection) -> None:

@@ -59,9 +59,10 @@ def test_an_unknown_authority_is_refused_by_the_client(site: Site, tmp_path: obj
 
 def test_nothing_older_than_tls_1_2_is_spoken(site: Site) -> None:
     context = ssl.create_default_context(cafile=str(site.ca_file))
-    with socket.create_connection(("127.0.0.1", site.server.https_port or 0)) as plain, context.wrap_socket(
-        plain, server_hostname="localhost"
-    ) as tls:
+    with (
+        socket.create_connection(("127.0.0.1", site.server.https_port or 0)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
         assert tls.version() in {"TLSv1.2", "TLSv1.3"}
 
 

@@ -38,8 +38,21 @@ def run(words: list[str]) -> str:
 class TestPywbemcli:
     @pytest.fixture
     def cli(self, site: Site) -> object:
-        words = [tool("pywbemcli", "pywbemtools from PyPI"), "-s", site.https, "-u", USER, "-p", PASSWORD,
-                 "-d", NAMESPACE, "--ca-certs", str(site.ca_file), "--verify", "--warn"]
+        words = [
+            tool("pywbemcli", "pywbemtools from PyPI"),
+            "-s",
+            site.https,
+            "-u",
+            USER,
+            "-p",
+            PASSWORD,
+            "-d",
+            NAMESPACE,
+            "--ca-certs",
+            str(site.ca_file),
+            "--verify",
+            "--warn",
+        ]
         return lambda *more: run([*words, *more])
 
     def test_reads_instances_and_classes(self, site: Site, cli: object) -> None:
@@ -57,13 +70,22 @@ class TestPywbemcli:
         source, target = site.make("one", "two")
         key = 'FUJITSU_ReplicationServiceCapabilities.InstanceID="FUJITSU:ReplicationServiceCapabilities"'
         assert "MaxValue=8" in cli(
-            "instance", "invokemethod", key, "GetSupportedMaximum", "-p", "ReplicationType=2", "-p", "Component=5")
+            "instance", "invokemethod", key, "GetSupportedMaximum", "-p", "ReplicationType=2", "-p", "Component=5"
+        )
         service = site.client().EnumerateInstanceNames("FUJITSU_ReplicationService")[0]
         said = cli(
-            "instance", "invokemethod", service.to_wbem_uri(format="canonical").partition(":")[2],
-            "CreateElementReplica", "-p", "SyncType=6", "-p", "Mode=2",
-            "-p", f"SourceElement={source.to_wbem_uri(format='historical')}",
-            "-p", f"TargetElement={target.to_wbem_uri(format='historical')}",
+            "instance",
+            "invokemethod",
+            service.to_wbem_uri(format="canonical").partition(":")[2],
+            "CreateElementReplica",
+            "-p",
+            "SyncType=6",
+            "-p",
+            "Mode=2",
+            "-p",
+            f"SourceElement={source.to_wbem_uri(format='historical')}",
+            "-p",
+            f"TargetElement={target.to_wbem_uri(format='historical')}",
         )
         assert "ReturnValue=0" in said and len(site.array.sessions()) == 1
 

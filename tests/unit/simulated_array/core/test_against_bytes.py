@@ -71,9 +71,7 @@ class ArrayAgainstBytes(RuleBasedStateMachine):
         """Let all copies come to their end."""
         self.array.knobs.copy_rate = 0
         idle = {2, 3}
-        assert self.array.wait_for(
-            lambda: all(s.progress_status in idle for s in self.array.sessions(stale=False)), 30
-        )
+        assert self.array.wait_for(lambda: all(s.progress_status in idle for s in self.array.sessions(stale=False)), 30)
         for session in self.array.sessions(stale=False):
             if session.copy_type == CopyType.EC and session.copy_state == CopyState.SYNCHRONIZED:
                 self.model[session.target_id] = bytearray(self.model[session.source_id])

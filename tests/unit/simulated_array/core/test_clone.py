@@ -140,8 +140,8 @@ def test_a_restore_from_a_snapshot_brings_back_what_changed(bench):
 
 
 def test_a_clone_may_be_larger_than_its_source(bench):
-    tv, = bench.make("tv")
-    big, = bench.make("big", size=20 * EXTENT + 512)
+    (tv,) = bench.make("tv")
+    (big,) = bench.make("big", size=20 * EXTENT + 512)
     frozen = bench.fill(tv, 9)
     bench.array.start_sessions([(tv, big)], 8)
     bench.array.write(big, 18 * EXTENT, b"beyond")

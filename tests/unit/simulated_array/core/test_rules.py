@@ -26,8 +26,8 @@ def test_an_unknown_volume_is_refused(bench):
 
 
 def test_a_mirror_wants_the_same_size_and_a_clone_not_less(bench):
-    small, = bench.make("small")
-    large, = bench.make("large", size=17 * EXTENT)
+    (small,) = bench.make("small")
+    (large,) = bench.make("large", size=17 * EXTENT)
     assert refused(lambda: bench.array.start_sessions([(small, large)], 6)) == Code.SIZE
     assert refused(lambda: bench.array.start_sessions([(large, small)], 8)) == Code.SIZE
 
@@ -54,7 +54,7 @@ def test_the_device_has_its_number_of_sessions(bench):
 
 def test_a_list_is_started_whole_or_not_at_all(bench):
     one, two, three = bench.make("one", "two", "three")
-    small, = bench.make("small", size=EXTENT)
+    (small,) = bench.make("small", size=EXTENT)
     assert refused(lambda: bench.array.start_sessions([(one, two), (three, small)], 6)) == Code.SIZE
     assert bench.array.sessions() == []
 

@@ -80,9 +80,15 @@ class Access:
 
     def _group_items(self) -> Iterator[Item]:
         for group in self.masking.groups():
-            yield Item(self._group_path(group), lambda group=group: {
-                **OK, **ON, "ElementName": group.group_id, "Name": group.group_id,
-            })
+            yield Item(
+                self._group_path(group),
+                lambda group=group: {
+                    **OK,
+                    **ON,
+                    "ElementName": group.group_id,
+                    "Name": group.group_id,
+                },
+            )
 
     def _units(self, group_path: Optional[Path], volume_path: Optional[Path]) -> Iterator[Pair]:
         if group_path is not None:
@@ -132,8 +138,12 @@ class Access:
                 raise MaskRefused(NO_SUCH_TARGET)
             access = (args.get("deviceaccesses") or [2])[0]
             groups = self.masking.expose(
-                self._unit_ids(args), args.get("initiatorportids") or [], targets, args.get("devicenumbers") or [],
-                access, self._group_ids(args),
+                self._unit_ids(args),
+                args.get("initiatorportids") or [],
+                targets,
+                args.get("devicenumbers") or [],
+                access,
+                self._group_ids(args),
             )
         except MaskRefused as refused:
             return refused.code, {}
@@ -164,8 +174,16 @@ class Access:
         add, fixed = repository.add, self._storage.fixed
         add(Provider(FC, lambda: self._named_items(FC, self._wwpns, {"ConnectionType": 2, "Role": 3, "RAMode": 0})))
         add(Provider(ISCSI, self._iscsi_items))
-        add(Provider(TCP, lambda: self._named_items(
-            TCP, [address + ":3260" for address in self._addresses], {"PortNumber": 3260, "ProtocolIFType": 4111})))
+        add(
+            Provider(
+                TCP,
+                lambda: self._named_items(
+                    TCP,
+                    [address + ":3260" for address in self._addresses],
+                    {"PortNumber": 3260, "ProtocolIFType": 4111},
+                ),
+            )
+        )
         add(Provider(IP, self._ip_items))
         add(Provider(GROUP, self._group_items))
         add(Provider(PRIVILEGE, self._privilege_items))

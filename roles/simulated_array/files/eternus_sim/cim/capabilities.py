@@ -19,7 +19,9 @@ MIRROR, SNAPSHOT, CLONE = 6, 7, 8
 # ReplicationType -> SyncType, Mode, 2 local or 3 remote.
 KINDS: dict[int, tuple[int, int, int]] = {
     2 + 4 * index + 2 * (place - 2) + (mode - 2): (sync_type, mode, place)
-    for index, sync_type in enumerate((MIRROR, SNAPSHOT, CLONE)) for place in (2, 3) for mode in (2, 3)
+    for index, sync_type in enumerate((MIRROR, SNAPSHOT, CLONE))
+    for place in (2, 3)
+    for mode in (2, 3)
 }
 OPERATIONS: dict[int, list[int]] = {
     MIRROR: [2, 8, 12, 14, 15, 16, 20, 21, 22],
@@ -92,8 +94,12 @@ class Capabilities:
             return mode, {}
         knobs = self._knobs
         found = {
-            2: 0, 5: knobs.max_sessions_per_source, 6: knobs.max_sessions_device, 7: knobs.max_sessions_device,
-            8: 1, 9: 2,
+            2: 0,
+            5: knobs.max_sessions_per_source,
+            6: knobs.max_sessions_device,
+            7: knobs.max_sessions_device,
+            8: 1,
+            9: 2,
         }
         component = args.get("component")
         return (0, {"MaxValue": found[component]}) if component in found else (INVALID_PARAMETER, {})

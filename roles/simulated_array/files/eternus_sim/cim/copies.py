@@ -89,11 +89,16 @@ class Copies:
     def _capabilities(self) -> Iterator[Item]:
         knobs = self._array.knobs
         actions = knobs.supported_actions()
-        yield Item(self._capabilities_path, lambda: {
-            "ElementName": "Advanced Copy", "SupportedReplicationTypes": list(knobs.replication_types),
-            "SupportedStorageObjects": [2], "SupportedSynchronousActions": [] if knobs.jobs == "always" else actions,
-            "SupportedAsynchronousActions": actions if knobs.jobs == "always" else [],
-        })
+        yield Item(
+            self._capabilities_path,
+            lambda: {
+                "ElementName": "Advanced Copy",
+                "SupportedReplicationTypes": list(knobs.replication_types),
+                "SupportedStorageObjects": [2],
+                "SupportedSynchronousActions": [] if knobs.jobs == "always" else actions,
+                "SupportedAsynchronousActions": actions if knobs.jobs == "always" else [],
+            },
+        )
 
     # Methods of the service
 
@@ -184,14 +189,17 @@ class Copies:
 
     def register(self, repository: Repository) -> None:
         """Adds the providers."""
-        sessions = Association(
-            SESSION, ("SystemElement", "SyncedElement"), self._pairs, find=self._find
-        )
+        sessions = Association(SESSION, ("SystemElement", "SyncedElement"), self._pairs, find=self._find)
         repository.add(sessions)
         repository.add(Provider(CAPABILITIES, self._capabilities))
         service = self._storage.named_path(SERVICE)
-        repository.add(Association("FUJITSU_ElementCapabilities", ("ManagedElement", "Capabilities"), (
-            self._storage.fixed(lambda: [(service, self._capabilities_path, {})]))))
+        repository.add(
+            Association(
+                "FUJITSU_ElementCapabilities",
+                ("ManagedElement", "Capabilities"),
+                (self._storage.fixed(lambda: [(service, self._capabilities_path, {})])),
+            )
+        )
 
     def offer(self, methods: Methods) -> None:
         """Offers the service's methods; those of the capabilities are in capabilities.py."""
@@ -212,12 +220,19 @@ def session_values(session: Session) -> dict[str, Any]:
     """A session's properties."""
     incremental = session.sync_maintained and session.copy_type == CopyType.OPC
     return {
-        "CopyType": int(session.copy_type), "SyncType": int(session.sync_type), "Mode": int(session.mode),
-        "CopyState": int(session.copy_state), "RequestedCopyState": int(session.copy_state),
-        "ProgressStatus": int(session.progress_status), "PercentSynced": session.percent,
-        "SyncState": SYNC_STATE.get(int(session.copy_state), 0), "SyncMaintained": session.sync_maintained,
+        "CopyType": int(session.copy_type),
+        "SyncType": int(session.sync_type),
+        "Mode": int(session.mode),
+        "CopyState": int(session.copy_state),
+        "RequestedCopyState": int(session.copy_state),
+        "ProgressStatus": int(session.progress_status),
+        "PercentSynced": session.percent,
+        "SyncState": SYNC_STATE.get(int(session.copy_state), 0),
+        "SyncMaintained": session.sync_maintained,
         "ReplicaType": 3 if session.copy_type == CopyType.SNAP else 2,
         "CopyMethodology": 6 if session.copy_type == CopyType.SNAP else 4 if incremental else 3,
-        "WhenEstablished": session.when_started, "WhenSynced": session.when_synced,
-        "WhenSynchronized": session.when_synced, "WhenSuspended": session.when_suspended,
+        "WhenEstablished": session.when_started,
+        "WhenSynced": session.when_synced,
+        "WhenSynchronized": session.when_synced,
+        "WhenSuspended": session.when_suspended,
     }

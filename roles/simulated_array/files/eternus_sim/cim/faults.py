@@ -17,15 +17,20 @@ from __future__ import annotations
 from ..core.failpoints import FailPoint
 
 ACTIONS = (
-    "drop_before", "lose_answer", "drop_connection", "delay", "half_xml", "bad_encoding", "entities", "oversized",
+    "drop_before",
+    "lose_answer",
+    "drop_connection",
+    "delay",
+    "half_xml",
+    "bad_encoding",
+    "entities",
+    "oversized",
     "http_error",
 )
 OVERSIZE = 64 << 20
 Answer = tuple[int, dict[str, str], bytes]
 
-_LAUGHS = "".join(
-    '<!ENTITY a%d "%s">' % (number, "&a%d;" % (number - 1) * 10) for number in range(1, 10)
-)
+_LAUGHS = "".join('<!ENTITY a%d "%s">' % (number, "&a%d;" % (number - 1) * 10) for number in range(1, 10))
 
 
 def spoil(point: FailPoint, answer: Answer) -> Answer:

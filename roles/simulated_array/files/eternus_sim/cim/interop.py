@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What clients ask first: which server this is, its namespaces, the agreements it keeps."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -27,23 +28,46 @@ class Interop:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._manager = Path(MANAGER, {
-            "SystemCreationClassName": SYSTEM, "SystemName": storage.array.model,
-            "CreationClassName": MANAGER, "Name": "FUJITSU:ObjectManager",
-        }, INTEROP)
+        self._manager = Path(
+            MANAGER,
+            {
+                "SystemCreationClassName": SYSTEM,
+                "SystemName": storage.array.model,
+                "CreationClassName": MANAGER,
+                "Name": "FUJITSU:ObjectManager",
+            },
+            INTEROP,
+        )
 
     def _managers(self) -> list[Item]:
         words = "CIM Object Manager for FUJITSU storage system"
-        return [Item(self._manager, lambda: {
-            **ON, "ElementName": words, "Description": words + " (simulated)", "Version": "1.0", "Started": True,
-        }, "manager")]
+        return [
+            Item(
+                self._manager,
+                lambda: {
+                    **ON,
+                    "ElementName": words,
+                    "Description": words + " (simulated)",
+                    "Version": "1.0",
+                    "Started": True,
+                },
+                "manager",
+            )
+        ]
 
     def _namespace_path(self, name: str) -> Path:
-        return Path("CIM_Namespace", {
-            "SystemCreationClassName": SYSTEM, "SystemName": self._storage.array.model,
-            "ObjectManagerCreationClassName": MANAGER, "ObjectManagerName": "FUJITSU:ObjectManager",
-            "CreationClassName": "CIM_Namespace", "Name": name,
-        }, INTEROP)
+        return Path(
+            "CIM_Namespace",
+            {
+                "SystemCreationClassName": SYSTEM,
+                "SystemName": self._storage.array.model,
+                "ObjectManagerCreationClassName": MANAGER,
+                "ObjectManagerName": "FUJITSU:ObjectManager",
+                "CreationClassName": "CIM_Namespace",
+                "Name": name,
+            },
+            INTEROP,
+        )
 
     def _namespaces(self) -> Iterator[Item]:
         for name in NAMESPACES:
@@ -56,8 +80,11 @@ class Interop:
     def _profiles(self) -> Iterator[Item]:
         for instance_id, organization, name, version in PROFILES:
             values: dict[str, Any] = {
-                "ElementName": name, "RegisteredOrganization": organization, "RegisteredName": name,
-                "RegisteredVersion": version, "AdvertiseTypes": [3 if name in ("Server", "Array") else 2],
+                "ElementName": name,
+                "RegisteredOrganization": organization,
+                "RegisteredName": name,
+                "RegisteredVersion": version,
+                "AdvertiseTypes": [3 if name in ("Server", "Array") else 2],
             }
             yield Item(self._profile_path(instance_id), lambda values=values: values, instance_id)
 
@@ -72,10 +99,22 @@ class Interop:
         repository.add(Provider("CIM_Namespace", self._namespaces, INTEROP))
         repository.add(Provider("FUJITSU_RegisteredProfile", self._profiles, INTEROP))
         fixed = self._storage.fixed
-        repository.add(Association("FUJITSU_ElementConformsToProfile", ("ConformantStandard", "ManagedElement"), fixed(
-            self._conforming), INTEROP))
-        repository.add(Association("CIM_NamespaceInManager", ("Antecedent", "Dependent"), fixed(
-            lambda: [(self._manager, self._namespace_path(name), {}) for name in NAMESPACES]), INTEROP))
+        repository.add(
+            Association(
+                "FUJITSU_ElementConformsToProfile",
+                ("ConformantStandard", "ManagedElement"),
+                fixed(self._conforming),
+                INTEROP,
+            )
+        )
+        repository.add(
+            Association(
+                "CIM_NamespaceInManager",
+                ("Antecedent", "Dependent"),
+                fixed(lambda: [(self._manager, self._namespace_path(name), {}) for name in NAMESPACES]),
+                INTEROP,
+            )
+        )
 
 
 __all__ = ["ETERNUS", "Interop"]

@@ -30,7 +30,11 @@ class Jobs:
         self._about: dict[str, tuple[str, list[str]]] = {}  # job -> service, DeviceIDs
 
     def run(
-        self, name: str, service: str, act: Callable[[], Iterable[object]], outs: dict[str, Any],
+        self,
+        name: str,
+        service: str,
+        act: Callable[[], Iterable[object]],
+        outs: dict[str, Any],
         devices: Sequence[str],
     ) -> Result:
         """Acts and answers 0; or begins a job that acts, and answers 4096. Raises Refused, unless it is a job.
@@ -45,9 +49,7 @@ class Jobs:
         ready = {key: value for key, value in outs.items() if key in {"TheElement", "TargetElement", "Size"}}
         return STARTED, {**ready, "Job": self._path(job)}
 
-    def run_now(
-        self, name: str, service: str, act: Callable[[], tuple[dict[str, Any], str]]
-    ) -> Result:
+    def run_now(self, name: str, service: str, act: Callable[[], tuple[dict[str, Any], str]]) -> Result:
         """As run, for acts whose result comes back although a job starts: it acts at once, the job only tells."""
         if self._storage.array.knobs.jobs != "always":
             return 0, act()[0]
@@ -91,9 +93,17 @@ class Jobs:
     def _values(job: Job) -> dict[str, Any]:
         state = int(job.state)
         return {
-            **ON, "Name": job.name, "ElementName": job.name, "JobState": state, "JobStatus": WORDS.get(state, ""),
-            "PercentComplete": job.percent, "ErrorCode": job.error_code, "ErrorDescription": job.error_text,
-            "TimeSubmitted": job.started, "StartTime": job.started, "DeleteOnCompletion": True,
+            **ON,
+            "Name": job.name,
+            "ElementName": job.name,
+            "JobState": state,
+            "JobStatus": WORDS.get(state, ""),
+            "PercentComplete": job.percent,
+            "ErrorCode": job.error_code,
+            "ErrorDescription": job.error_text,
+            "TimeSubmitted": job.started,
+            "StartTime": job.started,
+            "DeleteOnCompletion": True,
             "OperationalStatus": [6] if state == JobState.EXCEPTION else [2],
         }
 
@@ -130,12 +140,17 @@ class Jobs:
         if job is None or not job.error_code:
             return None
         values = (
-            ("CIMStatusCode", "uint32", 1), ("ErrorType", "uint16", 4), ("PerceivedSeverity", "uint16", 4),
-            ("MessageID", "string", str(job.error_code)), ("Message", "string", job.error_text),
+            ("CIMStatusCode", "uint32", 1),
+            ("ErrorType", "uint16", 4),
+            ("PerceivedSeverity", "uint16", 4),
+            ("MessageID", "string", str(job.error_code)),
+            ("Message", "string", job.error_text),
             ("OwningEntity", "string", "FUJITSU"),
         )
-        parts = [f'<PROPERTY NAME="{name}" TYPE="{kind}">{xml_out.value_xml(value)}</PROPERTY>'
-                 for name, kind, value in values]
+        parts = [
+            f'<PROPERTY NAME="{name}" TYPE="{kind}">{xml_out.value_xml(value)}</PROPERTY>'
+            for name, kind, value in values
+        ]
         return f'<INSTANCE CLASSNAME="CIM_Error">{"".join(parts)}</INSTANCE>'
 
     def _get_error(self, path: Path, _args: Args) -> Result:

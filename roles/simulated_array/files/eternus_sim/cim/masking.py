@@ -62,8 +62,13 @@ class Masking:
             return self._groups.get(group_id)
 
     def expose(
-        self, units: Sequence[str], initiators: Sequence[str], targets: Sequence[str], numbers: Sequence[str],
-        access: int, group_ids: Sequence[str],
+        self,
+        units: Sequence[str],
+        initiators: Sequence[str],
+        targets: Sequence[str],
+        numbers: Sequence[str],
+        access: int,
+        group_ids: Sequence[str],
     ) -> list[Group]:
         """Adds volumes to the groups; without groups makes one for the hosts and ports. Raises MaskRefused."""
         with self._lock:
@@ -103,7 +108,8 @@ class Masking:
         """Takes volumes from the groups, or from those of the hosts; a group without volumes vanishes."""
         with self._lock:
             groups = [
-                group for group in self._groups.values()
+                group
+                for group in self._groups.values()
                 if (group.group_id in group_ids if group_ids else set(initiators) & set(group.initiators))
             ]
             if not groups:

@@ -66,7 +66,8 @@ class Methods:
         """METHODRESPONSE with the parameters that have a value."""
         outs: list[xml_out.Out] = [
             (item.name, item.type, values[item.name], bool(item.ref_class) and item.type == "string")
-            for item in method.parameters if item.direction != "in" and values.get(item.name) is not None
+            for item in method.parameters
+            if item.direction != "in" and values.get(item.name) is not None
         ]
         return xml_out.method_response(method.name, code, outs)
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The intrinsic operations (DSP0200) over the repository."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -25,9 +26,21 @@ from .xml_in import Call
 
 Names = Optional[frozenset[str]]
 NOT_OFFERED = (
-    "ExecQuery", "OpenQueryInstances", "CreateInstance", "DeleteInstance", "CreateClass", "ModifyClass", "DeleteClass",
-    "GetProperty", "SetProperty", "EnumerateQualifiers", "GetQualifier", "SetQualifier", "DeleteQualifier",
-    "EnumerationCount", "ModifyInstance",
+    "ExecQuery",
+    "OpenQueryInstances",
+    "CreateInstance",
+    "DeleteInstance",
+    "CreateClass",
+    "ModifyClass",
+    "DeleteClass",
+    "GetProperty",
+    "SetProperty",
+    "EnumerateQualifiers",
+    "GetQualifier",
+    "SetQualifier",
+    "DeleteQualifier",
+    "EnumerationCount",
+    "ModifyInstance",
 )
 
 
@@ -197,8 +210,11 @@ class Operations:
 
     def _class_xml(self, arguments: Arguments, cls: CimClass, local: bool, qualifiers: bool = True) -> str:
         return class_xml(
-            cls, arguments.flag("LocalOnly", local), arguments.flag("IncludeQualifiers", qualifiers),
-            arguments.flag("IncludeClassOrigin", False), arguments.names("PropertyList"),
+            cls,
+            arguments.flag("LocalOnly", local),
+            arguments.flag("IncludeQualifiers", qualifiers),
+            arguments.flag("IncludeClassOrigin", False),
+            arguments.names("PropertyList"),
         )
 
     def _enumerate_classes(self, namespace: str, arguments: Arguments) -> list[str]:
@@ -220,9 +236,7 @@ class Operations:
         found = traversal.references if references else traversal.associators
         return found(self.repository, namespace, path, question)
 
-    def _objects(
-        self, namespace: str, arguments: Arguments, references: bool, with_values: bool
-    ) -> list[str]:
+    def _objects(self, namespace: str, arguments: Arguments, references: bool, with_values: bool) -> list[str]:
         target = arguments.object("ObjectName")
         if isinstance(target, ClassPath):
             question = traversal.Question.read(self.repository, namespace, arguments)
@@ -287,8 +301,12 @@ class Operations:
             cls = self.repository.cls(namespace, arguments.class_name("ClassName", True))
             items = list(self._items(namespace, cls.name))
             write = self._writer(arguments, self._wanted(arguments, cls))
-        elif name in ("OpenAssociatorInstances", "OpenAssociatorInstancePaths", "OpenReferenceInstances",
-                      "OpenReferenceInstancePaths"):
+        elif name in (
+            "OpenAssociatorInstances",
+            "OpenAssociatorInstancePaths",
+            "OpenReferenceInstances",
+            "OpenReferenceInstancePaths",
+        ):
             items = self._related(namespace, arguments, name.startswith("OpenReference"))
             write = self._writer(arguments, self._wanted(arguments))
         else:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Open enumerations that a client reads piece by piece."""
+
 from __future__ import annotations
 
 import secrets
@@ -62,7 +63,7 @@ class Enumerations:
 
     def _take(self, context: str, count: int) -> tuple[list[str], str, bool]:
         item = self._open[context]
-        parts = item.parts[item.next:item.next + count]
+        parts = item.parts[item.next : item.next + count]
         item.next += len(parts)
         item.until = time.monotonic() + item.seconds
         if item.next < len(item.parts):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where instances come from: a provider per class, and the ways between instances."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,10 @@ class Provider:
     """The instances of one class. ``items`` lists them; ``find`` may be given where a list would be too long."""
 
     def __init__(
-        self, cls: str, items: Callable[[], Iterable[Item]], namespace: str = ETERNUS,
+        self,
+        cls: str,
+        items: Callable[[], Iterable[Item]],
+        namespace: str = ETERNUS,
         find: Optional[Callable[[Path], Optional[Item]]] = None,
     ) -> None:
         self.cls = cls
@@ -56,7 +60,11 @@ class Association(Provider):
     """
 
     def __init__(
-        self, cls: str, roles: tuple[str, str], pairs: Pairs, namespace: str = ETERNUS,
+        self,
+        cls: str,
+        roles: tuple[str, str],
+        pairs: Pairs,
+        namespace: str = ETERNUS,
         find: Optional[Callable[[Path], Optional[Item]]] = None,
     ) -> None:
         super().__init__(cls, self._all, namespace, find)
@@ -130,7 +138,8 @@ class Repository:
         """The association providers, all or those of a class and its subclasses."""
         family = self.schema.family(name)
         return [
-            provider for key, provider in self._providers.items()
+            provider
+            for key, provider in self._providers.items()
             if isinstance(provider, Association) and (not name or key in family)
         ]
 

@@ -13,6 +13,7 @@ A line of such a file is one of (a description follows after `` -- ``)::
 
 Classes marked ``interop`` are served in the interop namespaces only, all others in every namespace.
 """
+
 from __future__ import annotations
 
 import shlex
@@ -145,8 +146,12 @@ class _Reader:
             self._end_class()
             flags = words[4:] if ":" in words else words[2:]
             self.current = CimClass(
-                words[1], words[3] if ":" in words else "", "abstract" in flags, "association" in flags,
-                "interop" in flags, description,
+                words[1],
+                words[3] if ":" in words else "",
+                "abstract" in flags,
+                "association" in flags,
+                "interop" in flags,
+                description,
             )
         elif words[0] == "method":
             self._end_method()
@@ -170,13 +175,23 @@ class _Reader:
         kind = rest[0][:-2] if array else rest[0]
         ref_class = rest[1] if kind in ("ref", "embedded") else ""
         item = Element(
-            rest[-1], {"ref": "reference", "embedded": "string"}.get(kind, kind), array, ref_class, key, direction,
-            values, description, self.current.name,
+            rest[-1],
+            {"ref": "reference", "embedded": "string"}.get(kind, kind),
+            array,
+            ref_class,
+            key,
+            direction,
+            values,
+            description,
+            self.current.name,
         )
         if direction:
             assert self.method is not None
             self.method = Method(
-                self.method.name, self.method.values, self.method.description, self.method.parameters + (item,),
+                self.method.name,
+                self.method.values,
+                self.method.description,
+                self.method.parameters + (item,),
                 self.method.origin,
             )
         else:
@@ -196,8 +211,9 @@ class _Reader:
                 self.current.properties = dict(parent.properties)
                 self.current.methods = dict(parent.methods)
             elif self.current.super_name:
-                raise ValueError("%s: superclass %s is not declared before it" % (
-                    self.current.name, self.current.super_name))
+                raise ValueError(
+                    "%s: superclass %s is not declared before it" % (self.current.name, self.current.super_name)
+                )
             self.current.properties.update(self.current.own)
             self.current.methods.update(self.current.own_methods)
             self.classes[self.current.name] = self.current

@@ -54,9 +54,7 @@ class CimService:
         copies = Copies(storage, jobs)
         for part in (storage, copies, jobs, access, Interop(storage)):
             part.register(self.repository)
-        self.operations = Operations(
-            self.repository, xml_out.PathWriter(host), lambda: self._array.knobs.pull_support
-        )
+        self.operations = Operations(self.repository, xml_out.PathWriter(host), lambda: self._array.knobs.pull_support)
         self.methods = Methods(self.repository)
         copies.offer(self.methods)
         Capabilities(array.knobs).offer(self.methods)

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The array, its services, pools and volumes as CIM instances."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ THIN_POOL = "FUJITSU_ThinProvisioningPool"
 RAID_POOL = "FUJITSU_RAIDStoragePool"
 SERVICE_NAME = "FUJITSU:ETERNUS SMI-S Agent"
 SERVICES = (
-    "FUJITSU_ReplicationService", "FUJITSU_StorageConfigurationService", "FUJITSU_ControllerConfigurationService",
+    "FUJITSU_ReplicationService",
+    "FUJITSU_StorageConfigurationService",
+    "FUJITSU_ControllerConfigurationService",
 )
 OK = {"OperationalStatus": [2], "StatusDescriptions": ["OK"], "HealthState": 5}
 ON = {"EnabledState": 2, "RequestedState": 12}
@@ -42,17 +45,29 @@ class Storage:
 
     def device_path(self, cls: str, device_id: str, system: str = "") -> Path:
         """The path of a logical device of this array, or of another one."""
-        return Path(cls, {
-            "SystemCreationClassName": SYSTEM, "SystemName": system or self.array.model,
-            "CreationClassName": cls, "DeviceID": device_id,
-        }, ETERNUS)
+        return Path(
+            cls,
+            {
+                "SystemCreationClassName": SYSTEM,
+                "SystemName": system or self.array.model,
+                "CreationClassName": cls,
+                "DeviceID": device_id,
+            },
+            ETERNUS,
+        )
 
     def named_path(self, cls: str, name: str = SERVICE_NAME) -> Path:
         """The path of a service or an access point."""
-        return Path(cls, {
-            "SystemCreationClassName": SYSTEM, "SystemName": self.array.model,
-            "CreationClassName": cls, "Name": name,
-        }, ETERNUS)
+        return Path(
+            cls,
+            {
+                "SystemCreationClassName": SYSTEM,
+                "SystemName": self.array.model,
+                "CreationClassName": cls,
+                "Name": name,
+            },
+            ETERNUS,
+        )
 
     def volume_path(self, device_id: str, system: str = "") -> Path:
         """A volume's path; ``system`` names the array where it is another one."""
@@ -95,12 +110,28 @@ class Storage:
     def _volume_values(volume: Volume) -> dict[str, Any]:
         purpose = HIDDEN if volume.hidden else THIN if volume.thin else STANDARD
         return {
-            **OK, **ON, "ElementName": volume.name, "Name": volume.device_id, "Caption": volume.name,
-            "BlockSize": volume.block_size, "NumberOfBlocks": volume.blocks, "ConsumableBlocks": volume.blocks,
-            "Access": 3, "Purpose": "00000000%s000000" % purpose, "Primordial": False,
-            "NoSinglePointOfFailure": True, "IsBasedOnUnderlyingRedundancy": True, "DataRedundancy": 2,
-            "PackageRedundancy": 1, "ExtentStatus": [2], "NameFormat": 9, "NameNamespace": 2, "Usage": 2,
-            "OtherUsageDescription": "", "ThinlyProvisioned": volume.thin, "IsCompressed": False,
+            **OK,
+            **ON,
+            "ElementName": volume.name,
+            "Name": volume.device_id,
+            "Caption": volume.name,
+            "BlockSize": volume.block_size,
+            "NumberOfBlocks": volume.blocks,
+            "ConsumableBlocks": volume.blocks,
+            "Access": 3,
+            "Purpose": "00000000%s000000" % purpose,
+            "Primordial": False,
+            "NoSinglePointOfFailure": True,
+            "IsBasedOnUnderlyingRedundancy": True,
+            "DataRedundancy": 2,
+            "PackageRedundancy": 1,
+            "ExtentStatus": [2],
+            "NameFormat": 9,
+            "NameNamespace": 2,
+            "Usage": 2,
+            "OtherUsageDescription": "",
+            "ThinlyProvisioned": volume.thin,
+            "IsCompressed": False,
             "IsDeduplicated": False,
         }
 
@@ -119,8 +150,15 @@ class Storage:
     @staticmethod
     def _pool_values(pool: Pool) -> dict[str, Any]:
         values = {
-            **OK, **ON, "ElementName": pool.name, "PoolID": pool.name, "Name": pool.name, "Primordial": False,
-            "TotalManagedSpace": pool.total, "RemainingManagedSpace": pool.remaining, "SpaceLimitDetermination": 0,
+            **OK,
+            **ON,
+            "ElementName": pool.name,
+            "PoolID": pool.name,
+            "Name": pool.name,
+            "Primordial": False,
+            "TotalManagedSpace": pool.total,
+            "RemainingManagedSpace": pool.remaining,
+            "SpaceLimitDetermination": 0,
             "ThinProvisionMetaDataSpace": False,
         }
         if pool.kind != "thin":
@@ -129,17 +167,29 @@ class Storage:
 
     def _system_values(self) -> dict[str, Any]:
         return {
-            **OK, **ON, "ElementName": self.array.name, "NameFormat": "Other", "Dedicated": [3, 15],
-            "Description": "A simulated ETERNUS storage system", "OtherIdentifyingInfo": [self.array.model],
+            **OK,
+            **ON,
+            "ElementName": self.array.name,
+            "NameFormat": "Other",
+            "Dedicated": [3, 15],
+            "Description": "A simulated ETERNUS storage system",
+            "OtherIdentifyingInfo": [self.array.model],
             "IdentifyingDescriptions": ["SCSI Vendor Specific Name"],
         }
 
     @property
     def product(self) -> Path:
         """The product's path."""
-        return Path("FUJITSU_StorageProduct", {
-            "Name": "ETERNUS", "IdentifyingNumber": self.array.model, "Vendor": "FUJITSU", "Version": "V11L40-0000",
-        }, ETERNUS)
+        return Path(
+            "FUJITSU_StorageProduct",
+            {
+                "Name": "ETERNUS",
+                "IdentifyingNumber": self.array.model,
+                "Vendor": "FUJITSU",
+                "Version": "V11L40-0000",
+            },
+            ETERNUS,
+        )
 
     def _free_extents(self, pool: Pool) -> Iterator[Path]:
         if pool.kind != "thin" and pool.remaining > 0:
@@ -153,9 +203,16 @@ class Storage:
 
     def service_items(self, cls: str) -> Iterator[Item]:
         """The one instance of a service."""
-        yield Item(self.named_path(cls), lambda: {
-            **OK, **ON, "ElementName": cls.partition("_")[2], "Started": True,
-        }, token=cls)
+        yield Item(
+            self.named_path(cls),
+            lambda: {
+                **OK,
+                **ON,
+                "ElementName": cls.partition("_")[2],
+                "Started": True,
+            },
+            token=cls,
+        )
 
     # Associations
 
@@ -186,10 +243,12 @@ class Storage:
 
     def _fixed(self, pairs: Any) -> Any:
         """Pairs of a short list, filtered by whichever end is asked for."""
+
         def find(left: Optional[Path], right: Optional[Path]) -> Iterator[Pair]:
             for pair in pairs():
                 if (left is None or left.ident == pair[0].ident) and (right is None or right.ident == pair[1].ident):
                     yield pair
+
         return find
 
     def register(self, repository: Repository) -> None:
@@ -206,19 +265,46 @@ class Storage:
         parts = ("GroupComponent", "PartComponent")
         ends = ("Antecedent", "Dependent")
         add(Association("FUJITSU_SystemDevice", parts, self._system_volume))
-        add(Association(
-            "FUJITSU_AllocatedFromStoragePool", ends, self._volume_pool,
-        ))
-        add(Association("FUJITSU_ProductElementComponent", parts, self._fixed(
-            lambda: [(self.product, self.system, {})])))
-        add(Association("FUJITSU_HostedService", ends, self._fixed(
-            lambda: [(self.system, self.named_path(cls), {}) for cls in SERVICES])))
-        add(Association("FUJITSU_HostedStoragePool", parts, self._fixed(
-            lambda: [(self.system, self.pool_path(pool), {}) for pool in list(self.array.pools.values())])))
-        add(Association("FUJITSU_AssociatedRemainingExtent", parts, self._fixed(
-            lambda: [
-                (self.pool_path(pool), path, {})
-                for pool in list(self.array.pools.values()) for path in self._free_extents(pool)
-            ])))
+        add(
+            Association(
+                "FUJITSU_AllocatedFromStoragePool",
+                ends,
+                self._volume_pool,
+            )
+        )
+        add(
+            Association(
+                "FUJITSU_ProductElementComponent", parts, self._fixed(lambda: [(self.product, self.system, {})])
+            )
+        )
+        add(
+            Association(
+                "FUJITSU_HostedService",
+                ends,
+                self._fixed(lambda: [(self.system, self.named_path(cls), {}) for cls in SERVICES]),
+            )
+        )
+        add(
+            Association(
+                "FUJITSU_HostedStoragePool",
+                parts,
+                self._fixed(
+                    lambda: [(self.system, self.pool_path(pool), {}) for pool in list(self.array.pools.values())]
+                ),
+            )
+        )
+        add(
+            Association(
+                "FUJITSU_AssociatedRemainingExtent",
+                parts,
+                self._fixed(
+                    lambda: [
+                        (self.pool_path(pool), path, {})
+                        for pool in list(self.array.pools.values())
+                        for path in self._free_extents(pool)
+                    ]
+                ),
+            )
+        )
 
     fixed = _fixed

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From an object to what it is associated with; classes named in a question mean their subclasses, too."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

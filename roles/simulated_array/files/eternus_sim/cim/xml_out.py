@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes answers: values, paths, instances and messages as CIM-XML (DSP0201), by plain text."""
+
 from __future__ import annotations
 
 import re
@@ -187,4 +188,3 @@ def failed_response(name: str, intrinsic: bool, error: CimError) -> str:
     """The answer that an operation or method could not be carried out."""
     tag = "IMETHODRESPONSE" if intrinsic else "METHODRESPONSE"
     return "<%s NAME=%s>%s</%s>" % (tag, attribute(name), error_xml(error), tag)
-

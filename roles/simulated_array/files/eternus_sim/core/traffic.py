@@ -16,7 +16,6 @@ from .replica import Flow, Leg, Replica
 _LATEST = 1 << 62  # after every point in time there is
 
 
-
 class Traffic:
     """All reading and writing of volumes. Callers hold the domain's lock."""
 
