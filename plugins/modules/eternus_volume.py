@@ -29,6 +29,24 @@ extends_documentation_fragment:
   - eternus.backup.attributes.planned
   - eternus.backup.attributes.actiongroup
 options:
+  host:
+    description:
+      - Name or address of the array's SMI-S agent. Required with O(state=present).
+      - Falls back to the environment variable E(ETERNUS_HOST).
+    type: str
+    required: false
+  username:
+    description:
+      - A user of the array with the role I(Software). Required with O(state=present).
+      - Falls back to the environment variable E(ETERNUS_USERNAME).
+    type: str
+    required: false
+  password:
+    description:
+      - The user's password. Required with O(state=present).
+      - Falls back to the environment variable E(ETERNUS_PASSWORD).
+    type: str
+    required: false
   volumes:
     description:
       - Names of volumes, their DeviceIDs (32 hexadecimal digits), or the names by which hosts see them (V(wwn-0x...)).
@@ -48,21 +66,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  host:
-    description:
-      - Name or address of the array's SMI-S agent. Required when O(state=present).
-      - Falls back to the environment variable E(ETERNUS_HOST).
-    type: str
-  username:
-    description:
-      - A user of the array with the role I(Software). Required when O(state=present).
-      - Falls back to the environment variable E(ETERNUS_USERNAME).
-    type: str
-  password:
-    description:
-      - The user's password. Required when O(state=present).
-      - Falls back to the environment variable E(ETERNUS_PASSWORD).
-    type: str
 seealso:
   - module: eternus.backup.eternus_policy
   - module: eternus.backup.eternus_info

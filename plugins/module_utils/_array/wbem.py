@@ -232,9 +232,14 @@ class WbemArray:
     def _replication(self) -> Replication:
         return Replication(self._connection, self._service_path(), self._offered(), self._busy, self._clock)
 
+    def _recognize(self) -> None:
+        """Ask for the serial: what was kept is of use only for the same array."""
+        if not self.serial:
+            raise _no_eternus(cim.PRODUCT_CLASS)
+
     def _service_path(self) -> Any:
         if self._service is None:
-            _ = self.serial  # what was kept is of use only for the same array
+            self._recognize()
             self._service = paths.from_uri(self._kept.get("service", ""))
         if self._service is None:
             found = self._connection.names(cim.SERVICE_CLASS)
@@ -245,7 +250,7 @@ class WbemArray:
 
     def _offered(self) -> Offer:
         if self._offer is None:
-            _ = self.serial
+            self._recognize()
             self._offer = Offer.from_json(self._kept.get("capabilities", "")) or self._ask_offer()
         return self._offer
 

@@ -114,16 +114,18 @@ class SqlCatalog:
         with self._translated():
             if self._engine is None:
                 self._find()
-            if self._engine is not None:
-                with self._door.reading(self._engine) as connection:
+            with self._reading() as connection:
+                if self._engine is not None:
                     check_version(version_of(connection), self._door.where)
-                    yield SqlRecords(connection)
-                return
-            nothing = EmptyDoor()
-            if self._empty is None:
-                self._empty = nothing.engine()
-            with nothing.reading(self._empty) as connection:
                 yield SqlRecords(connection)
+
+    def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        if self._engine is not None:
+            return self._door.reading(self._engine)
+        nothing = EmptyDoor()
+        if self._empty is None:
+            self._empty = nothing.engine()
+        return nothing.reading(self._empty)
 
     def close(self) -> None:
         """Give back its connections."""

@@ -146,7 +146,7 @@ def _pick(names: Collection[str], volumes: Iterable[RegisteredVolume]) -> dict[s
     """Return the volume that each name means, ``SERIAL/NAME`` too; ``invalid_option`` for volumes of two arrays."""
     by_word: dict[str, list[RegisteredVolume]] = {}
     for volume in volumes:
-        for word in {volume.name, volume.ref.device_id.upper()}:
+        for word in dict.fromkeys((volume.name, volume.ref.device_id.upper())):
             by_word.setdefault(word, []).append(volume)
     found = {}
     for name in names:

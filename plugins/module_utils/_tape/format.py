@@ -179,7 +179,8 @@ def _field(value: Mapping[str, Any], name: str, kind: str) -> Any:
             raise ValueError(f"{name} has no zone")
         return moment
     wanted: type = {"str": str, "int": int, "bool": bool}.get(kind, type(None))
-    if type(item) is not wanted or (isinstance(item, int) and item < 0):
+    flag = isinstance(item, bool)  # which Python takes for a number
+    if not isinstance(item, wanted) or flag != (wanted is bool) or (isinstance(item, int) and item < 0):
         raise ValueError(f"{name} is missing or wrong")
     return item
 

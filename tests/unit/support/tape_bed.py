@@ -131,12 +131,12 @@ class Bed:
         self, size: int, *barcodes: str, backup_id: str = "B1", library: VirtualLibrary | None = None
     ) -> tuple[str, list[PartWritten]]:
         """Write the source volume to these cartridges, in this order."""
-        todo = iter(barcodes)
+        todo = list(barcodes)
         parts: list[PartWritten] = []
 
         @contextmanager
         def following() -> Iterator[Mounted]:
-            with (library or self.library).load(next(todo), "test") as drive:
+            with (library or self.library).load(todo.pop(0), "test") as drive:
                 found = read_contents(drive)
                 assert isinstance(found, Contents)
                 yield Mounted(drive, found)

@@ -79,7 +79,7 @@ def test_an_array_that_refuses_leaves_everything_as_it_was(site: Any) -> None:
 
 def test_without_an_unused_volume_each_registered_one_is_named_with_what_it_does(site: Any) -> None:
     site.policy("tv", generations=2, suspend=True)
-    for _ in range(3):
+    for _cycle in range(3):
         site.backup("tv")
     site.policy("tv2")
     refused = site.refused("no_unused_volume", "eternus_sync", volumes=site.names("tv2"))

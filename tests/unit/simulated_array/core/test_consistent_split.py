@@ -30,7 +30,7 @@ def test_a_split_of_several_volumes_is_one_cut_through_ordered_writes(bench):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(20):
+        for _turn in range(20):
             bench.array.operate(pairs, Operation.SPLIT)
             stamps = [struct.unpack(">Q", bench.array.read(target, 4096, 8))[0] for target in targets]
             # Written in this order, the later volume is never ahead, and at most one round behind.

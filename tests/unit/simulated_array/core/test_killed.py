@@ -68,7 +68,7 @@ def kill_while_writing(path: Path, kind: str, writes: int, rate: int) -> None:
         env={"PYTHONPATH": str(root)},
     )
     assert child.stdout.readline() == "ready\n"
-    for _ in range(writes):
+    for _turn in range(writes):
         assert child.stdout.readline()
     child.send_signal(signal.SIGKILL)
     child.stdout.close()

@@ -178,7 +178,7 @@ class SimArray:
             for source_id, target_id in pairs:
                 for name in ("operate", f"operate:{int(operation)}"):
                     self._check(name, source=source_id, target=target_id, operation=int(operation))
-            return operate(self, [(source, target) for source, target in pairs], operation, force)
+            return operate(self, list(pairs), operation, force)
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
         """Wait until the predicate holds, at most ``timeout`` seconds; tell whether it does."""

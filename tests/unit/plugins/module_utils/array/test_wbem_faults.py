@@ -22,7 +22,7 @@ EC = ErrorClass
 
 def refusal(sim: Simulated, **options: object) -> BackupError:
     with pytest.raises(BackupError) as caught:
-        _ = sim.connect(**options).serial
+        sim.connect(**options).capabilities()
     return caught.value
 
 

@@ -64,7 +64,7 @@ def test_files_are_found_by_number_and_blocks_by_position(library: VirtualLibrar
         buffer = memoryview(bytearray(BLOCK))
         drive.position_file(1)
         assert drive.position() == Position(1, 2)
-        assert [drive.read_block(buffer) for _ in range(3)] == [BLOCK, 7, 0]
+        assert [drive.read_block(buffer) for _turn in range(3)] == [BLOCK, 7, 0]
         assert drive.read_block(buffer) == 3
         drive.seek_block(3)
         assert drive.read_block(buffer) == 7
@@ -98,7 +98,7 @@ def test_a_file_without_a_mark_gets_one_when_the_drive_is_closed(library: Virtua
 
 def test_early_warning_is_told_once_and_the_block_is_not_written(library: VirtualLibrary) -> None:
     with library.load("A1", "me") as drive:
-        outcomes = [drive.write_block(bytes(BLOCK)) for _ in range(18)]
+        outcomes = [drive.write_block(bytes(BLOCK)) for _turn in range(18)]
     assert outcomes[:12] == [WriteOutcome.WRITTEN] * 12
     assert outcomes[12] is WriteOutcome.EARLY_WARNING
     assert outcomes[13:17] == [WriteOutcome.WRITTEN] * 4
