@@ -22,7 +22,8 @@ def test_ten_thousand_volumes_cost_no_thread_no_open_file_and_no_disk(tmp_path):
     array = SimArray(tmp_path / "array")
     threads, files = threading.active_count(), open_files()
     array.create_volumes([(f"v{n}", 1 << 30) for n in range(10_000)], "TPP0004")
-    assert (threading.active_count(), open_files()) == (threads, files)
+    assert threading.active_count() <= threads
+    assert open_files() <= files  # fewer when the collector closes what other tests left
     assert len(list((tmp_path / "array" / "by-id").iterdir())) == 10_000
     some = array.volume("v1234")
     assert (some.size, some.path.stat().st_blocks) == (1 << 30, 0)
