@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import declared as site
@@ -125,12 +126,13 @@ class Demo:
         secret = self.door.endpoint["password_file"]
         print("\nThe array goes on running. To talk to it, in a shell:\n")
         for name, value in values.items():
-            print(f'  export {name}="$(cat {secret})"' if name == "ETERNUS_PASSWORD" else f"  export {name}={value}")
+            secret_too = name == "ETERNUS_PASSWORD"
+            print(f'  export {name}="$(cat {quote(secret)})"' if secret_too else f"  export {name}={quote(value)}")
         print("  .venv/bin/ansible localhost -m eternus.backup.eternus_backup_info")
         print("  .venv/bin/ansible-playbook eternus.backup.synchronize")
         print("\nTo end it:\n")
         files, array = "roles/simulated_array/files", self.directory / "array"
-        print(f"  PYTHONPATH={files} .venv/bin/python -m eternus_sim stop --directory {array}", flush=True)
+        print(f"  PYTHONPATH={files} .venv/bin/python -m eternus_sim stop --directory {quote(str(array))}", flush=True)
 
     def _refused(self, error_class: str, playbook: str, **variables: Any) -> None:
         self.report.refusals.append(self.player.play(playbook, refused=error_class, **variables).error_class)
