@@ -23,9 +23,10 @@ def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Res
         volume=params["volume"],
         target=params["target"] or "",
         generation=1 if params["generation"] is None else params["generation"],
-        backup_id=params["backup"] or "",
+        backup_id=params["backup_id"] or "",
         at=moment_of("at", params["at"]),
         confirm=params["confirm"] or "",
+        key=params["key"] or "",
     )
     plan = plan_restore(ctx, desk, wanted) if ctx.check_mode else restore(ctx, desk, wanted)
     shown = {
@@ -39,5 +40,7 @@ def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Res
         "sha256_expected": plan.copy.sha256,
         "sha256_actual": plan.sha256,
     }
+    if not plan.needed:
+        return Result(False, {"restore": shown}, {}, {})
     after = {"target": plan.target.name, "content": f"backup {plan.backup.id}"}
     return Result(True, {"restore": shown}, {"target": plan.target.name, "content": "whatever it is"}, after)

@@ -55,6 +55,11 @@ options:
   confirm:
     description: The name of the target. Needed when that is a transaction volume, which is overwritten.
     type: str
+  key:
+    description:
+      - A name for this restore, for example the id of a Tower job. One key never restores twice onto a target, so
+        that a job may be run again without harm.
+    type: str
   state:
     description:
       - V(restored) starts the copy, or finds it running, and waits for it.
@@ -152,7 +157,7 @@ def main() -> None:
         **wait_args(),
         "volume": {"type": "str", "required": True},
         "generation": {"type": "int"},
-        **{name: {"type": "str"} for name in ("backup_id", "at", "target", "confirm")},
+        **{name: {"type": "str"} for name in ("backup_id", "at", "target", "confirm", "key")},
         "state": {"type": "str", "choices": ["restored", "cancelled"], "default": "restored"},
     }
     module = AnsibleModule(argument_spec=spec, mutually_exclusive=[WHICH], supports_check_mode=True)
@@ -161,7 +166,9 @@ def main() -> None:
     def work() -> Result:
         wait, at = wait_options(params), moment_of("at", params["at"])
         choice = Choice(params["generation"], params["backup_id"] or "", at)
-        request = RestoreRequest(params["volume"], choice, params["target"] or "", params["confirm"] or "")
+        request = RestoreRequest(
+            params["volume"], choice, *(params[name] or "" for name in ("target", "confirm", "key"))
+        )
 
         def act(ctx: Context) -> Result:
             return cancel_restore(ctx, request) if params["state"] == "cancelled" else restore(ctx, request, wait)

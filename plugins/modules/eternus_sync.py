@@ -43,7 +43,9 @@ options:
     choices: [started, equivalent, cancelled]
     default: equivalent
   backup_volumes:
-    description: With O(state=cancelled), end the sessions onto these backup volumes only, suspended ones as well.
+    description:
+      - With O(state=cancelled), end the sessions onto these backup volumes only, suspended ones as well.
+      - A backup volume that a restore reserved as its target is released, and unused again.
     type: list
     elements: str
     default: []

@@ -38,7 +38,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - A restore is an action; each run writes the whole target.
+      - A restore is an action; each run writes the whole target, but for one with a O(key) that was used before.
 options:
   volume:
     description:
@@ -47,9 +47,10 @@ options:
     required: true
   generation:
     description:
-      - The relative tape generation; V(1) is the newest on tape. The default when neither O(backup) nor O(at) is given.
+      - The relative tape generation; V(1) is the newest on tape.
+      - The default when neither O(backup_id) nor O(at) is given.
     type: int
-  backup:
+  backup_id:
     description:
       - The id of the backup.
     type: str
@@ -65,6 +66,11 @@ options:
   confirm:
     description:
       - The name of the target. Needed when the target is a transaction volume, which is overwritten.
+    type: str
+  key:
+    description:
+      - A name for this restore, for example the id of a Tower job. One key never restores twice onto a target, so
+        that a job may be run again without harm.
     type: str
 """
 
@@ -124,14 +130,15 @@ def main() -> None:
         "ask_array": {"type": "bool", "default": False},
         "volume": {"type": "str", "required": True},
         "generation": {"type": "int"},
-        "backup": {"type": "str"},
+        "backup_id": {"type": "str"},
         "at": {"type": "str"},
         "target": {"type": "str"},
         "confirm": {"type": "str"},
+        "key": {"type": "str", "no_log": False},
     }
     module = AnsibleModule(
         argument_spec=spec,
-        mutually_exclusive=[("generation", "backup", "at")],
+        mutually_exclusive=[("generation", "backup_id", "at")],
         required_if=[("ask_array", True, ["host", "username", "password"])],
         supports_check_mode=True,
     )

@@ -25,6 +25,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.request imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     CancelTapeLeg,
     DropGeneration,
+    FreeReserved,
     ReleaseCopy,
     ResumeCopy,
     StartCopy,
@@ -50,6 +51,8 @@ def apply_catalog_steps(records: Records, steps: Sequence[Step]) -> None:
             for backup in records.backups(ids=[step.backup_id]):
                 queued = [copy.number for copy in backup.tape if copy.state is TapeState.QUEUED]
                 records.remove_tape_copies(step.backup_id, queued)
+        elif isinstance(step, FreeReserved):
+            records.free([step.bv])
         elif isinstance(step, DropGeneration) and step.wait:
             records.set_disk_leaving([step.backup_id])
         elif isinstance(step, DropGeneration):

@@ -41,7 +41,7 @@ def entry_of(step: ArrayStep, operation_id: str, now: datetime) -> JournalEntry:
     elif isinstance(step, ReleaseCopy):
         payload["free"] = step.free
     elif isinstance(step, RestoreCopy):
-        payload.update(target=_ref(step.target), backup_id=step.backup_id)
+        payload.update(target=_ref(step.target), backup_id=step.backup_id, key=step.key)
     kind = type(step).__name__
     return JournalEntry(new_id(now), operation_id, kind, step.tv, payload, StepState.INTENDED, now)
 
@@ -59,7 +59,8 @@ def step_of(entry: JournalEntry) -> ArrayStep:
     if entry.kind == "ReleaseCopy":
         return ReleaseCopy(entry.tv, bv, copy_type, payload["free"])
     if entry.kind == "RestoreCopy":
-        return RestoreCopy(entry.tv, bv, _volume(payload["target"]), copy_type, payload["backup_id"])
+        target = _volume(payload["target"])
+        return RestoreCopy(entry.tv, bv, target, copy_type, payload["backup_id"], payload["key"])
     raise ValueError(f"journal entry {entry.id} is of an unknown kind {entry.kind}")
 
 

@@ -10,7 +10,12 @@ from collections.abc import Collection, Sequence
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_not_registered
-from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import Plan, ReleaseCopy, Step
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    FreeReserved,
+    Plan,
+    ReleaseCopy,
+    Step,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
@@ -20,13 +25,14 @@ def plan_cancel(
 ) -> Plan:
     """Plan the end of sessions: the executing or equivalent (or broken) one; suspended ones only by their BV, or all.
 
-    :param bvs: backup volumes whose sessions are to end; then no others.
+    :param bvs: backup volumes whose sessions are to end, then no others; one that a restore reserved is released.
     :param every: ends the suspended sessions too.
     """
     steps: list[Step] = []
     missing = sorted(set(bvs) - set(world.volumes))
     refusals: list[BackupError] = [refuse_not_registered([bv.device_id]) for bv in missing]
     for tv in tvs:
+        steps.extend(FreeReserved(tv, bv) for bv in bvs if _reserved(world, tv, bv))
         for session in world.mirrors_of(tv):
             if not _wanted(world, session, bvs, every):
                 continue
@@ -42,6 +48,13 @@ def release(world: World, session: Session) -> ReleaseCopy:
     carries = world.backup_on(session.target, session.source) is not None
     free = not carries and not world.readers.get(session.target)
     return ReleaseCopy(session.source, session.target, session.copy_type, free=free)
+
+
+def _reserved(world: World, tv: VolumeRef, bv: VolumeRef) -> bool:
+    """Tell whether a BV is only reserved, as the target of a restore that has ended or been cancelled (§6)."""
+    row = world.allocations.get(bv)
+    mine = row is not None and row.tv == tv and row.copy_type is None
+    return mine and not world.touching(bv) and not world.readers.get(bv)
 
 
 def _wanted(world: World, session: Session, bvs: Collection[VolumeRef], every: bool) -> bool:

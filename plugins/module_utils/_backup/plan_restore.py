@@ -62,7 +62,7 @@ def choose_on_disk(world: World, tv: VolumeRef, choice: Choice) -> Backup:
     return generations[number - 1]
 
 
-def plan_restore(world: World, backup: Backup, target: Volume, *, confirm: str) -> Optional[RestoreCopy]:
+def plan_restore(world: World, backup: Backup, target: Volume, *, confirm: str, key: str = "") -> Optional[RestoreCopy]:
     """Return the copy to start; None when this very restore runs already.
 
     :param confirm: the target's name, needed when it is a transaction volume: it is overwritten.
@@ -88,7 +88,7 @@ def plan_restore(world: World, backup: Backup, target: Volume, *, confirm: str) 
     capabilities = world.capabilities.get(bv.array)
     if capabilities is None or copy_type not in capabilities.copies:
         raise _unsupported(world, bv, copy_type)
-    return RestoreCopy(tv, bv, target.ref, copy_type, backup.id)
+    return RestoreCopy(tv, bv, target.ref, copy_type, backup.id, key)
 
 
 def _bv(backup: Backup) -> VolumeRef:

@@ -23,7 +23,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_split
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import settle_restores
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
+    restore_key,
+    restore_owner,
+    settle_restores,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     ReleaseCopy,
     RestoreCopy,
@@ -32,7 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     StartCopy,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, StepState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, StepState, UsedKey
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import wait_until
 
 _RUNNING = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED, SessionState.RESTORING)
@@ -55,13 +59,16 @@ def pending(ctx: Context, tvs: Collection[VolumeRef]) -> list[str]:
         ]
 
 
-def recover(work: Operation, tvs: Collection[VolumeRef]) -> list[str]:
-    """Settle every open entry of these TVs; needs their leases. Returns sentences on what was done."""
+def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = True) -> list[str]:
+    """Settle every open entry of these TVs; needs their leases. Returns sentences on what was done.
+
+    :param restores: notice too that a restore onto one of them has ended meanwhile.
+    """
     with work.ctx.catalog.read() as records:
         found = [_Found(entry, step_of(entry)) for entry in records.open_entries(tvs)]
         names = {volume.ref: volume.name for volume in records.volumes()} if found else {}
         undefined = records.undefined_targets(tvs)
-    if undefined:
+    if undefined and restores:
         settle_restores(work.ctx, tvs, session_list(work.ctx))
     if not found:
         return []
@@ -134,7 +141,9 @@ def _settle(
             return "the session had ended", []
         return "the session is ended now", [(entry, step)]
     records.settle([entry.id], StepState.DONE if acted else StepState.UNDONE, now)
+    if acted and step.key:
+        records.use_key(UsedKey(step.target, restore_key(step.key), step.backup_id))
     if not acted:
         # A copy that never started looks like one that ended: the target stays marked until a restore succeeds.
-        records.remove_reader(step.bv, entry.operation_id)
+        records.remove_reader(step.bv, restore_owner(step.target))
     return ("the restore runs" if acted else "the restore must be run again"), []

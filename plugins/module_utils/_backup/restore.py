@@ -32,7 +32,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restor
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import send
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import UNSEEN, settle_restores
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
+    UNSEEN,
+    restore_key,
+    restore_owner,
+    settle_restores,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
@@ -43,6 +48,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Role,
     StepState,
     UndefinedTarget,
+    UsedKey,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
@@ -51,12 +57,16 @@ from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """What the caller asks for. ``target`` empty: the TV itself. ``confirm``: the name of what is overwritten."""
+    """What the caller asks for. ``target`` empty: the TV itself. ``confirm``: the name of what is overwritten.
+
+    One ``key`` never restores twice onto a target, so that a job may be run again without harm.
+    """
 
     volume: str
     choice: Choice = field(default_factory=Choice)
     target: str = ""
     confirm: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,9 +89,10 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
         asked = _ask(ctx, request, tv, target)
         return _result(asked, None, pending(ctx, [tv]))
     with operation(ctx, {tv, target.ref}) as work:
-        warnings = recover(work, [tv])
+        warnings = recover(work, [tv], restores=False)
         asked = _ask(ctx, request, tv, target)
         if asked.step is not None:
+            settle_restores(ctx, [target.ref], asked.world.sessions.values())
             _start(work, asked, asked.step)
     session = _wait(ctx, asked, wait)
     return _result(asked, session, warnings, read_back=True)
@@ -110,7 +121,7 @@ def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
             for marker in records.undefined_targets([target.ref]):
                 records.mark_undefined(replace(marker, reason="a restore was cancelled", since=now))
             for reader in records.readers([session.source for session in sessions]):
-                if reader.purpose is ReaderPurpose.RESTORE:
+                if reader.owner == restore_owner(target.ref):
                     records.remove_reader(reader.bv, reader.owner)
     return Result(True, values, _running(sessions), {})
 
@@ -150,7 +161,23 @@ def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
 def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -> _Asked:
     world = observe(ctx, [tv])
     backup = choose_on_disk(world, tv, request.choice)
-    return _Asked(world, backup, target, plan_restore(world, backup, target, confirm=request.confirm))
+    if _under_way(world, backup, target) or _used(ctx, request, target):
+        return _Asked(world, backup, target, None)
+    step = plan_restore(world, backup, target, confirm=request.confirm, key=request.key)
+    return _Asked(world, backup, target, step)
+
+
+def _under_way(world: World, backup: Backup, target: Volume) -> bool:
+    """Tell whether this very restore was started and nobody has noticed its end yet: it is not started again."""
+    marker = world.undefined.get(target.ref)
+    readers = world.readers.get(backup.disk.bv, ()) if backup.disk else ()
+    mine = any(reader.owner == restore_owner(target.ref) for reader in readers)
+    return mine and marker is not None and marker.backup_id == backup.id
+
+
+def _used(ctx: Context, request: RestoreRequest, target: Volume) -> bool:
+    with ctx.catalog.read() as records:
+        return target.ref in records.used_keys(restore_key(request.key), [target.ref])
 
 
 def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
@@ -160,7 +187,7 @@ def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
     reserve = _reserves(asked.world, step)
     with work.transaction() as records:
         records.mark_undefined(UndefinedTarget(step.target, step.backup_id, now, "a restore runs"))
-        records.add_reader(Reader(step.bv, step.backup_id, ReaderPurpose.RESTORE, work.id, now))
+        records.add_reader(Reader(step.bv, step.backup_id, ReaderPurpose.RESTORE, restore_owner(step.target), now))
         if reserve:
             records.allocate([Allocation(step.target, step.tv, None, now)])
         entries = work.intend(records, [step])
@@ -171,8 +198,10 @@ def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
         state = StepState.DONE if error is None else StepState.UNDONE
         records.settle([entry.id for entry in entries], state, ctx.clock.now())
         if error is None:
+            if step.key:
+                records.use_key(UsedKey(step.target, restore_key(step.key), step.backup_id))
             return
-        records.remove_reader(step.bv, work.id)
+        records.remove_reader(step.bv, restore_owner(step.target))
         if before is None:
             records.clear_undefined(step.target)
         else:
@@ -192,7 +221,13 @@ def _wait(ctx: Context, asked: _Asked, wait: Wait) -> Optional[Session]:
     """Wait until the copy has ended; return the session that still runs, or None when the target is whole."""
     bv = asked.backup.disk.bv if asked.backup.disk else asked.target.ref
     key = (bv, asked.target.ref)
-    seen = asked.step is None
+    if (
+        asked.step is None
+        and not _under_way(asked.world, asked.backup, asked.target)
+        and key not in asked.world.sessions
+    ):
+        return None
+    seen = key in asked.world.sessions
     unseen_until = ctx.clock.monotonic() + UNSEEN
 
     def look() -> Optional[Session]:

@@ -18,6 +18,16 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 UNSEEN = 6.0
 
 
+def restore_owner(target: VolumeRef) -> str:
+    """Return the name under which a restore onto a target reads its generation."""
+    return f"restore:{target}"
+
+
+def restore_key(key: str) -> str:
+    """Return how a restore's key is told from a backup's of the same name."""
+    return f"restore:{key}" if key else ""
+
+
 def settle_restores(
     ctx: Context, targets: Collection[VolumeRef], sessions: Optional[Collection[Session]]
 ) -> list[VolumeRef]:
@@ -35,7 +45,7 @@ def settle_restores(
     with ctx.catalog.begin() as records:
         readers = [reader for reader in records.readers() if reader.purpose is ReaderPurpose.RESTORE]
         for marker in records.undefined_targets(targets):
-            mine = [reader for reader in readers if reader.backup_id == marker.backup_id]
+            mine = [reader for reader in readers if reader.owner == restore_owner(marker.volume)]
             old = sessions is None or marker.since + timedelta(seconds=UNSEEN) <= ctx.clock.now()
             if marker.volume in written or not mine or not old:
                 continue

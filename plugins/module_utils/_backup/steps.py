@@ -78,6 +78,14 @@ class ReleaseCopy:
 
 
 @dataclass(frozen=True)
+class FreeReserved:
+    """Release a BV that a restore reserved; it becomes unused (behaviour.md §6)."""
+
+    tv: VolumeRef
+    bv: VolumeRef
+
+
+@dataclass(frozen=True)
 class CancelTapeLeg:
     """Give up queued tape copies (``drop_untaped``)."""
 
@@ -94,9 +102,10 @@ class RestoreCopy:
     target: VolumeRef
     copy_type: CopyType
     backup_id: str
+    key: str = ""
 
 
-Step = Union[StartCopy, ResumeCopy, SplitCopy, DropGeneration, ReleaseCopy, CancelTapeLeg, RestoreCopy]
+Step = Union[StartCopy, ResumeCopy, SplitCopy, DropGeneration, ReleaseCopy, FreeReserved, CancelTapeLeg, RestoreCopy]
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,8 @@ def _project_one(world: World, step: Step) -> World:
         sessions = {key: session for key, session in world.sessions.items() if key != (step.tv, step.bv)}
         world = _suspended_at(replace(world, sessions=sessions), step.bv, None)
         return _free(world, step.bv) if step.free else world
+    if isinstance(step, FreeReserved):
+        return _free(world, step.bv)
     if isinstance(step, CancelTapeLeg):
         return _without_queued(world, step)
     session = Session(step.bv, step.target, step.copy_type, SessionState.EXECUTING)

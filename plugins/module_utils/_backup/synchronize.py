@@ -10,7 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import apply_release, apply_start
+from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import (
+    apply_catalog_steps,
+    apply_release,
+    apply_start,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
@@ -32,6 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_start 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_broken
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    FreeReserved,
     Plan,
     ReleaseCopy,
     ResumeCopy,
@@ -147,18 +152,21 @@ def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every
         plan = plan_cancel(before, tvs, bvs=targets, every=every)
         raise_refusals(plan.refusals)
         steps = [step for step in plan.steps if isinstance(step, ReleaseCopy)]
+        sessions = before.sessions
         if steps:
             with work.transaction() as records:
                 entries = list(zip(work.intend(records, steps), steps))
             sessions = apply_release(work, before, entries)
-        after = refresh(ctx, before, sessions.values(), tvs) if steps else before
+        with work.transaction() as records:
+            apply_catalog_steps(records, plan.steps)
+        after = refresh(ctx, before, sessions.values(), tvs) if plan.steps else before
     return _result(before, after, tvs, plan, warnings)
 
 
 def _result(
     before: World, after: World, tvs: Sequence[VolumeRef], plan: Plan, warnings: Sequence[str], looks: int = 0
 ) -> Result:
-    actions = {StartCopy: "started", ResumeCopy: "resumed", ReleaseCopy: "cancelled"}
+    actions = {StartCopy: "started", ResumeCopy: "resumed", ReleaseCopy: "cancelled", FreeReserved: "released"}
     done: dict[VolumeRef, str] = {step.tv: actions[type(step)] for step in plan.steps if type(step) in actions}
     volumes: list[dict[str, Any]] = []
     for tv in tvs:

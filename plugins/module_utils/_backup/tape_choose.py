@@ -28,7 +28,10 @@ _RUNNING = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asks for; one of ``generation`` (1: the newest on tape), ``backup_id`` and ``at`` (UTC)."""
+    """What the user asks for; one of ``generation`` (1: the newest on tape), ``backup_id`` and ``at`` (UTC).
+
+    One ``key`` never restores twice onto a target.
+    """
 
     volume: str
     target: str = ""
@@ -36,6 +39,7 @@ class Wanted:
     backup_id: str = ""
     at: Optional[datetime] = None
     confirm: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)

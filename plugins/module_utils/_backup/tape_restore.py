@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import restore_key
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
     Target,
     Wanted,
@@ -35,6 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Lease,
     TapeCopy,
     UndefinedTarget,
+    UsedKey,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import Device, open_device
@@ -51,6 +53,7 @@ class TapeRestorePlan:
     parts: Sequence[PartToRead]
     target: Target
     sha256: str = ""  # of the bytes that were written, once they are
+    needed: bool = True  # False: this key has restored onto this target before
 
     @property
     def leases(self) -> tuple[str, ...]:
@@ -62,6 +65,8 @@ def plan_restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePla
     """Choose, and refuse whatever is wrong before anything is changed. Check mode stops after this."""
     with ctx.catalog.read() as records:
         plan = _plan(ctx, records, wanted)
+    if not plan.needed:
+        return plan
     refuse_missing(desk, plan.parts)
     with _opened(desk, plan):
         return plan
@@ -71,6 +76,8 @@ def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
     source = the_volume(records, wanted.volume)
     backup, copy = choose_backup(source.name, records.backups(tvs=[source.ref]), wanted)
     target = choose_target(ctx, records, wanted.target, source)
+    if target.ref in records.used_keys(restore_key(wanted.key), [target.ref]):
+        return TapeRestorePlan(source.name, backup, copy, (), target, needed=False)
     refuse_target(records, source, target, wanted)
     refuse_sessions(ctx, records, source, target)
     parts = parts_to_read(records, backup.id, copy)
@@ -89,6 +96,8 @@ def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
     Until the end the target bears the marker of an undefined content, and keeps it when anything fails.
     """
     plan = plan_restore(ctx, desk, wanted)
+    if not plan.needed:
+        return plan
     beat = Heartbeat(ctx, _begin(ctx, plan, wanted))
 
     def progress(_done: int) -> None:
@@ -113,6 +122,8 @@ def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
     with beat.transaction() as records:
         records.put_tape_copy(plan.backup.id, copy)
         records.clear_undefined(plan.target.ref)
+        if wanted.key:
+            records.use_key(UsedKey(plan.target.ref, restore_key(wanted.key), plan.backup.id))
         beat.end(records)
     return replace(plan, copy=copy, sha256=sha256)
 

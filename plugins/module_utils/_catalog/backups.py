@@ -61,6 +61,11 @@ class BackupRows(LeaseRows):
         rows = self._all(table, [(table.c.key == key) & tv for tv in of(table, "tv", tvs if key else [])])
         return {ref_of(row, "tv"): row["backup_id"] for row in rows}
 
+    def use_key(self, used: UsedKey) -> None:
+        """Write down that a key was used; a key that was used before stays as it is."""
+        if not self.used_keys(used.key, [used.tv]):
+            self._insert(self._t.keys, [KEY.row(used)])
+
     def copies_on(self, barcode: str) -> Sequence[Backup]:
         on_it = sa.select(self._t.parts.c.backup_id).where(self._t.parts.c.barcode == barcode)
         return self._whole([self._t.backups.c.id.in_(on_it)])

@@ -27,6 +27,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     TapeCopy,
     TapePool,
     UndefinedTarget,
+    UsedKey,
 )
 
 
@@ -80,6 +81,9 @@ class Records(Protocol):
 
     def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
         """Return the id of the backup that a key made of each TV, also when it has gone; none for an empty key."""
+
+    def use_key(self, used: UsedKey) -> None:
+        """Write down that a key was used; a key that was used before stays as it is."""
 
     def add_backups(self, backups: Collection[Backup]) -> None:
         """Add whole backups with their copies; :class:`Conflict` when (tv, key) or an id exists already."""

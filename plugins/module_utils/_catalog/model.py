@@ -218,7 +218,10 @@ class Backup:
 
 @dataclass(frozen=True)
 class UsedKey:
-    """A key that made a backup of a TV: it never makes a second one, even after that backup has gone."""
+    """A key that made a backup of a TV, or (``restore:KEY``) restored one onto a volume: never a second time.
+
+    It stays used after that backup has gone.
+    """
 
     tv: VolumeRef
     key: str

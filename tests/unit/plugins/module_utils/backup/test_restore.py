@@ -88,6 +88,13 @@ def test_an_unused_bv_as_a_target_is_reserved(house, oradata):
     assert house.unused() == []
 
 
+def test_a_reserved_bv_is_released_by_its_name(house, oradata):
+    run(house, target="bv3", confirm="")
+    assert not house.cancel("oradata").changed
+    assert house.cancel("oradata", bvs=["bv3"]).changed
+    assert house.unused() == ["bv3"]
+
+
 def test_a_wait_that_runs_out_is_no_failure_and_the_next_call_goes_on(house, oradata):
     first = run(house, wait=Wait(0.5, 1.0))
     assert (first.values["finished"], first.values["restore"]["state"]) == (False, "executing")
@@ -98,6 +105,40 @@ def test_a_wait_that_runs_out_is_no_failure_and_the_next_call_goes_on(house, ora
     assert not second.changed
     assert len(house.array.calls) == calls
     assert marked(house) == []
+
+
+def test_a_restore_that_ended_meanwhile_is_not_started_again(house, oradata):
+    run(house, wait=Wait(0.5, 1.0))
+    house.clock.sleep(60)
+    house.fabric.write(house.by_name["oradata"].ref, 1, 1234)
+    again = run(house)
+    assert (again.values["finished"], again.changed) == (True, False)
+    assert content(house, "oradata")[1] == 1234
+    assert marked(house) == []
+
+
+def test_one_key_never_restores_twice(house, oradata):
+    assert run(house, key="job-9").changed
+    house.fabric.write(house.by_name["oradata"].ref, 1, 1234)
+    again = run(house, key="job-9")
+    assert (again.values["finished"], again.changed) == (True, False)
+    assert content(house, "oradata")[1] == 1234
+    assert run(house, key="job-10").changed
+
+
+def test_a_key_of_a_restore_that_the_array_refused_is_not_used_up(house, oradata):
+    house.array.faults.append(Fault("start", "refuse", 32786))
+    with pytest.raises(BackupError):
+        run(house, key="job-9")
+    assert run(house, key="job-9").changed
+
+
+def test_the_end_of_one_restore_says_nothing_of_another_one(house, oradata):
+    house.volume("scratch", None)
+    run(house, wait=Wait(0.5, 0.0))
+    restore.cancel_restore(house.context(), RestoreRequest("oradata"))
+    run(house, target="scratch", confirm="")
+    assert marked(house) == ["oradata"]
 
 
 def test_the_target_is_undefined_until_the_copy_has_ended(house, oradata):

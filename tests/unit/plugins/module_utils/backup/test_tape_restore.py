@@ -103,6 +103,15 @@ def test_a_backup_is_chosen_by_generation_id_or_time(house: TapeHouse, choice: d
     assert plan_restore(house.context(), house.desk, wanted(**choice)).backup.id == name
 
 
+def test_one_key_never_restores_twice_onto_a_volume(house: TapeHouse) -> None:
+    assert restore(house.context(), house.desk, wanted(key="job-9")).needed
+    before = house.everything()
+    again = restore(house.context(), house.desk, wanted(key="job-9"))
+    assert not again.needed
+    assert house.everything() == before
+    assert restore(house.context(), house.desk, wanted(key="job-10")).needed
+
+
 def test_what_is_not_on_tape_cannot_be_chosen(house: TapeHouse) -> None:
     house.backup("DISK", 14, tape=False)
     assert plan_restore(house.context(), house.desk, wanted()).backup.id == "NEW"
