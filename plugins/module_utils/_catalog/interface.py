@@ -66,7 +66,10 @@ class Records(Protocol):
     ) -> Sequence[Allocation]: ...
 
     def allocate(self, allocations: Collection[Allocation]) -> None:
-        """Take unused BVs; :class:`Conflict` when one is taken already."""
+        """Take unused BVs; :class:`Conflict` when one is taken already, or may not be taken any more.
+
+        It must still be registered as a backup volume, not be unknown, and have its TV's size where it is to be a copy.
+        """
 
     def set_suspended(self, bvs: Collection[VolumeRef], at: Optional[datetime]) -> None: ...
 

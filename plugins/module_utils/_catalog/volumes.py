@@ -105,10 +105,19 @@ class AllocationRows(Rows):
         return sorted(map(ALLOCATION.value, rows), key=lambda one: (one.allocated_at, one.bv))
 
     def allocate(self, allocations: Collection[Allocation]) -> None:
-        """Take unused BVs; :class:`Conflict` when one is taken already, or is not registered."""
+        """Take unused BVs; :class:`Conflict` unless each still is what a plan may have taken it for.
+
+        Whoever planned looked before this transaction: since then a BV may have been taken, unregistered, made a
+        transaction volume, or become *unknown* (behaviour.md §4); one that is to hold a copy, of another size.
+        """
         taken = self.allocations(bvs=[one.bv for one in allocations])
         if taken:
             raise Conflict(f"{taken[0].bv} serves {taken[0].tv} already")
+        ends = {ref for one in allocations for ref in (one.bv, one.tv)}
+        rows = self._all(self._t.volumes, of(self._t.volumes, "ref", ends))
+        known = {volume.ref: volume for volume in map(VOLUME.value, rows)}
+        for one in allocations:
+            _refuse_changed(one, known)
         self._insert(self._t.allocations, [ALLOCATION.row(one) for one in allocations])
 
     def set_suspended(self, bvs: Collection[VolumeRef], at: Optional[datetime]) -> None:
@@ -134,6 +143,23 @@ class AllocationRows(Rows):
     def remove_reader(self, bv: VolumeRef, owner: str) -> None:
         table = self._t.readers
         self._delete(table, [one & (table.c.owner == owner) for one in of(table, "bv", [bv])])
+
+
+def _refuse_changed(wanted: Allocation, known: Mapping[VolumeRef, RegisteredVolume]) -> None:
+    bv, tv = known.get(wanted.bv), known.get(wanted.tv)
+    if bv is None:
+        raise Conflict(f"{wanted.bv} is not registered")
+    if bv.role is not Role.BACKUP:
+        raise Conflict(f"{wanted.bv} is a {bv.role.value} volume")
+    if bv.unknown:
+        raise Conflict(f"the content of {wanted.bv} is unknown")
+    # A BV that is only reserved (no copy type) has the size of the generation that it was restored from.
+    if wanted.copy_type is not None and tv is not None and _size(bv) != _size(tv):
+        raise Conflict(f"{wanted.bv} is not of the size of {wanted.tv}")
+
+
+def _size(volume: RegisteredVolume) -> tuple[int, int]:
+    return volume.volume.blocks, volume.volume.block_size
 
 
 def _device(name: str) -> str:

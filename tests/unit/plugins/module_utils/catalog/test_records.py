@@ -132,6 +132,34 @@ def test_only_a_registered_volume_is_allocated(house: House):
         records.allocate([allocation(99)])
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(registered(13), role=Role.TRANSACTION),
+        replace(registered(13), unknown=True),
+        replace(registered(13), volume=replace(registered(13).volume, blocks=4096)),
+        None,
+    ],
+    ids=["another role", "unknown", "another size", "unregistered"],
+)
+def test_a_volume_that_changed_since_it_was_planned_is_not_allocated(house: House, changed):
+    with house.catalog.begin() as records:
+        if changed is None:
+            records.remove_volumes([ref(13)])
+        else:
+            records.put_volumes([changed])
+    with pytest.raises(Conflict), house.catalog.begin() as records:
+        records.allocate([allocation(14), allocation(13)])
+    with house.catalog.read() as records:
+        assert records.allocations(bvs=[ref(13), ref(14)]) == []
+
+
+def test_a_volume_that_is_only_reserved_may_have_another_size_than_the_tv_has_now(house: House):
+    with house.catalog.begin() as records:
+        records.put_volumes([replace(registered(13), volume=replace(registered(13).volume, blocks=4096))])
+        records.allocate([replace(allocation(13), copy_type=None)])
+
+
 def test_the_time_of_a_suspend_is_kept_and_taken_back(house: House):
     with house.catalog.begin() as records:
         records.set_suspended([ref(10)], NOW)
