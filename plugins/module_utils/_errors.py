@@ -109,8 +109,15 @@ def combined(errors: Sequence[BackupError], unchanged: str = "") -> BackupError:
     details["errors"] = [error.as_result() for error in errors]
     return BackupError(
         first.error_class,
-        " ".join(error.message for error in errors),
+        _told([error.message for error in errors]),
         next_step=" ".join(dict.fromkeys(error.next_step for error in errors)),
         unchanged=unchanged,
         **details,
     )
+
+
+def _told(messages: Sequence[str], most: int = 5) -> str:
+    """Return the first sentences; all of them are in the details."""
+    shown = list(dict.fromkeys(messages))
+    more = f" And {len(shown) - most} more like these." if len(shown) > most else ""
+    return " ".join(shown[:most]) + more

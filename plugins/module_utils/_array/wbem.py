@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes, paths, reading
+from ansible_collections.eternus.backup.plugins.module_utils._array.cim import Action
 from ansible_collections.eternus.backup.plugins.module_utils._array.codes import Act
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Answer, Connection
 from ansible_collections.eternus.backup.plugins.module_utils._array.jobs import Ending, Pending, Settling
@@ -68,6 +69,7 @@ class WbemArray:
         self._serial = ""
         self._service: Any = None
         self._offer: Optional[Offer] = None
+        self._believed = False
         self._session_paths: dict[Any, Any] = {}
 
     @property
@@ -104,6 +106,18 @@ class WbemArray:
     def capabilities(self) -> Capabilities:
         """Return what it can do; asked once."""
         return self._offered().capabilities()
+
+    def ask_anew(self) -> bool:
+        """Ask what it can do where that was only kept, e.g. before a refusal; tell whether it is something else now.
+
+        A licence may have been registered, or a limit moved, since an earlier run. Nothing is sent when the array
+        itself has told this client already.
+        """
+        kept = self._offered()
+        if not self._believed:
+            return False
+        self._offer, self._believed = self._ask_offer(), False
+        return self._offer != kept
 
     def volumes(self) -> Sequence[Volume]:
         """Return every volume but hidden ones, by one enumeration."""
@@ -145,23 +159,23 @@ class WbemArray:
         offered = self.capabilities()
         if copy_type not in offered.copies:
             return [Outcome(pair, _unsupported(copy_type, offered, pair)) for pair in pairs]
-        service, tracked = self._replication(), copy_type is CopyType.QUICK_OPC
+        tracked = copy_type is CopyType.QUICK_OPC
         elements = [(self._element(pair.source), self._element(pair.target)) for pair in pairs]
+        answers: Sequence[Answer] = []
         if offered.create_list and len(pairs) > 1:
             sources, targets = zip(*elements)
-            answers = [service.create_list(copy_type, sources, targets, track=tracked)] * len(pairs)
-        else:
+            answer = self._replication().create_list(copy_type, sources, targets, track=tracked)
+            answers = [] if self._takes_no_more(Action.CREATE_LIST, answer) else [answer] * len(pairs)
+        if not answers:
+            service = self._replication()
             answers = [service.create(copy_type, source, target, track=tracked) for source, target in elements]
         return self._outcomes(Act.START, copy_type, pairs, answers, lambda session: session is not None)
 
     def suspend(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
         """Suspend equivalent EC/REC sessions, at one instant where lists are offered; both sides are independent."""
-        if not pairs:
-            return []
-        many = len(pairs) > 1 and self.capabilities().modify_list
         return self._modify(
             Act.SUSPEND,
-            self._offered().suspend_operation(many=many),
+            lambda many: self._offered().suspend_operation(many=many),
             copy_type,
             pairs,
             lambda session: session is not None and session.state is SessionState.SUSPENDED,
@@ -172,7 +186,7 @@ class WbemArray:
         # A tracked session looks the same before and after a short copy: there only the job tells.
         return self._modify(
             Act.RESUME,
-            cim.Operation.RESYNC,
+            lambda _many: cim.Operation.RESYNC,
             copy_type,
             pairs,
             lambda session: copy_type.mirror and session is not None and session.state in _COPYING,
@@ -182,27 +196,29 @@ class WbemArray:
         """End sessions; one that is not there counts as ended."""
         snapshot = copy_type is CopyType.SNAP_OPC
         operation = cim.Operation.RETURN_TO_POOL if snapshot else cim.Operation.DETACH
-        return self._modify(Act.RELEASE, operation, copy_type, pairs, lambda session: session is None)
+        return self._modify(Act.RELEASE, lambda _many: operation, copy_type, pairs, lambda session: session is None)
 
     def _modify(
         self,
         act: Act,
-        operation: cim.Operation,
+        operation: Callable[[bool], cim.Operation],
         copy_type: CopyType,
         pairs: Sequence[Pair],
         shows: Callable[[Optional[Session]], bool],
     ) -> Sequence[Outcome]:
         if not pairs:
             return []
-        service = self._replication()
         sessions = [self._session_path(pair) for pair in pairs]
+        answers: Sequence[Answer] = []
         if len(pairs) > 1 and self.capabilities().modify_list:
-            answers = [service.modify_list(operation, copy_type, sessions)] * len(pairs)
-            if act is Act.RELEASE and answers[0].code == codes.NO_SESSION:
-                # All or none: one that is gone already kept the others from being ended.
-                answers = [service.modify(operation, session) for session in sessions]
-        else:
-            answers = [service.modify(operation, session) for session in sessions]
+            answer = self._replication().modify_list(operation(True), copy_type, sessions)
+            # All or none: one that is gone already kept the others from being ended.
+            one_gone = act is Act.RELEASE and answer.code == codes.NO_SESSION
+            again = one_gone or self._takes_no_more(Action.MODIFY_LIST, answer)
+            answers = [] if again else [answer] * len(pairs)
+        if not answers:
+            service, one_by_one = self._replication(), operation(False)
+            answers = [service.modify(one_by_one, session) for session in sessions]
         return self._outcomes(act, copy_type, pairs, answers, shows)
 
     def _outcomes(
@@ -229,6 +245,10 @@ class WbemArray:
             for pair, answer in zip(pairs, answers)
         ]
 
+    def _takes_no_more(self, lists: Action, answer: Answer) -> bool:
+        """Tell whether a list was refused, and nothing done, since the array no longer offers what was kept of it."""
+        return answer.code == codes.NOT_SUPPORTED and self.ask_anew() and lists not in self._offered().actions
+
     def _replication(self) -> Replication:
         return Replication(self._connection, self._service_path(), self._offered(), self._busy, self._clock)
 
@@ -251,7 +271,8 @@ class WbemArray:
     def _offered(self) -> Offer:
         if self._offer is None:
             self._recognize()
-            self._offer = Offer.from_json(self._kept.get("capabilities", "")) or self._ask_offer()
+            kept = Offer.from_json(self._kept.get("capabilities", ""))
+            self._offer, self._believed = kept or self._ask_offer(), kept is not None
         return self._offer
 
     def _ask_offer(self) -> Offer:

@@ -17,22 +17,22 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.request imp
     Sessions,
     confirm,
     gone,
+    journalled,
     not_confirmed,
     running,
     send,
     shown,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
-    CancelTapeLeg,
     DropGeneration,
-    FreeReserved,
+    FreeVolume,
     ReleaseCopy,
     ResumeCopy,
     StartCopy,
     Step,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
     JournalEntry,
@@ -47,12 +47,9 @@ Copy = Union[StartCopy, ResumeCopy]
 def apply_catalog_steps(records: Records, steps: Sequence[Step]) -> None:
     """Carry out the steps that are the catalog's alone, in the caller's transaction."""
     for step in steps:
-        if isinstance(step, CancelTapeLeg):
-            for backup in records.backups(ids=[step.backup_id]):
-                queued = [copy.number for copy in backup.tape if copy.state is TapeState.QUEUED]
-                records.remove_tape_copies(step.backup_id, queued)
-        elif isinstance(step, FreeReserved):
+        if isinstance(step, FreeVolume):
             records.free([step.bv])
+            records.clear_undefined(step.bv)
         elif isinstance(step, DropGeneration) and step.wait:
             records.set_disk_leaving([step.backup_id])
         elif isinstance(step, DropGeneration):
@@ -65,38 +62,60 @@ def apply_start(work: Operation, world: World, steps: Sequence[Step]) -> Session
     """Start and resume copies; return the sessions as they are then.
 
     What the array refuses is undone; the rest stays, and the error says so.
-
     Raises ``Conflict`` when another process took a BV first: nothing was changed then.
     """
     now = work.ctx.clock.now()
     copies: list[Copy] = [step for step in steps if isinstance(step, (StartCopy, ResumeCopy))]
-    starts = [step for step in copies if isinstance(step, StartCopy)]
+    fresh = [step for step in copies if isinstance(step, StartCopy) and step.untaped is None]
     with work.transaction() as records:
         apply_catalog_steps(records, steps)
-        records.allocate([Allocation(step.bv, step.tv, step.copy_type, now) for step in starts])
+        records.allocate([Allocation(step.bv, step.tv, step.copy_type, now) for step in fresh])
+        for step in copies:
+            _set_leg_aside(records, step)
         entries = dict(zip(copies, work.intend(records, copies)))
-    errors = _send_copies(work, world, copies)
-    accepted = [step for step in copies if errors.get(step) is None]
-    sessions = confirm(work, {(s.tv, s.bv): shown if isinstance(s, StartCopy) else running for s in accepted})
-    for step in accepted:
+    with journalled():
+        errors = _send_copies(work, world, copies)
+        wanted = {(s.tv, s.bv): shown if isinstance(s, StartCopy) else running for s in copies if errors[s] is None}
+        sessions = confirm(work, wanted)
+    unconfirmed = set()
+    for step in copies:
         session = sessions.get((step.tv, step.bv))
-        if session is None or (isinstance(step, ResumeCopy) and not running(session)):
+        there = session is not None if isinstance(step, StartCopy) else running(session)
+        if errors[step] is None and not there:
             errors[step] = not_confirmed(world.pair(step.tv, step.bv), "executing", session)
-    open_still = {step for step in accepted if errors.get(step) is not None}
+            unconfirmed.add(step)
+        elif errors[step] is not None and there:
+            errors[step] = None  # an array that answers an error and does it all the same: the session is ours
     with work.transaction() as records:
         for step in copies:
-            if step not in open_still:
-                settle_copy(records, step, entries[step], errors.get(step) is None, work.ctx.clock.now())
-    _raise_partial(world, copies, errors)
+            if step not in unconfirmed:
+                settle_copy(records, step, entries[step], errors[step] is None, work.ctx.clock.now())
+    _raise_partial(world, copies, errors, bool(unconfirmed))
     return sessions
 
 
+def _set_leg_aside(records: Records, step: Copy) -> None:
+    """Take the queued tape copies that are given up out of the queue, so that nobody begins to read the BV now."""
+    if step.untaped is None:
+        return
+    backup = next(iter(records.backups(ids=[step.untaped.backup_id])), None)
+    queued = {copy.number for copy in backup.tape if copy.state is TapeState.QUEUED} if backup else set()
+    if queued != {copy.number for copy in step.untaped.copies} or records.readers([step.bv]):
+        raise Conflict(f"the tape leg of backup {step.untaped.backup_id} went on")
+    records.remove_tape_copies(step.untaped.backup_id, queued)
+
+
 def settle_copy(records: Records, step: Copy, entry: JournalEntry, done: bool, now: datetime) -> None:
-    """Write down that a copy runs, or that it never came to be: its BV is unused again, or still suspended."""
+    """Write down that a copy runs, or that it never came to be: its BV is unused again, still suspended, or waits."""
     records.settle([entry.id], StepState.DONE if done else StepState.UNDONE, now)
-    if isinstance(step, StartCopy) and not done:
+    if step.untaped is not None and done:
+        records.drop_disk([step.untaped.backup_id])
+    elif step.untaped is not None:
+        for copy in step.untaped.copies:
+            records.put_tape_copy(step.untaped.backup_id, copy)
+    elif isinstance(step, StartCopy) and not done:
         records.free([step.bv])
-    elif isinstance(step, ResumeCopy) and done:
+    if done:
         records.set_suspended([step.bv], None)
 
 
@@ -109,32 +128,36 @@ def _send_copies(work: Operation, world: World, copies: Sequence[Copy]) -> dict[
     return {step: answers[(step.tv, step.bv)] for step in copies}
 
 
-def apply_release(work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]) -> Sessions:
-    """End sessions that are journalled already, free BVs that nothing uses any more; return the sessions then."""
+def apply_release(
+    work: Operation, world: World, entries: Sequence[tuple[JournalEntry, ReleaseCopy]]
+) -> tuple[Sessions, dict[ReleaseCopy, BackupError]]:
+    """End sessions that are journalled already, and free BVs that nothing uses any more.
+
+    Returns the sessions as they are then, and the errors of those that still stand.
+    """
     pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for _entry, step in entries]
-    answers = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
-    accepted: list[tuple[JournalEntry, ReleaseCopy]] = []
-    errors: list[BackupError] = []
-    refused: list[JournalEntry] = []
-    for entry, step in entries:
-        error = answers[(step.tv, step.bv)]
-        if error is None:
-            accepted.append((entry, step))
-        else:
-            errors.append(error)
-            refused.append(entry)
-    sessions = confirm(work, {(step.tv, step.bv): gone for _entry, step in accepted})
+    with journalled():
+        answers = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
+        keys = [(step.tv, step.bv) for _entry, step in entries]
+        sessions = confirm(work, {key: gone for key in keys if answers[key] is None})
+    errors: dict[ReleaseCopy, BackupError] = {}
     with work.transaction() as records:
-        records.settle([entry.id for entry in refused], StepState.UNDONE, work.ctx.clock.now())
-        for entry, step in accepted:
-            still = sessions.get((step.tv, step.bv))
-            if still is not None:
-                errors.append(not_confirmed(world.pair(step.tv, step.bv), "ended", still))
-            else:
+        for entry, step in entries:
+            session, error = sessions.get((step.tv, step.bv)), answers[(step.tv, step.bv)]
+            if session is None:
                 settle_release(records, step, entry, sessions, work.ctx.clock.now())
-    if errors:
-        raise combined(errors, unchanged="Sessions that are named here still stand; all others were ended.")
-    return sessions
+            elif error is not None:
+                errors[step] = error
+                records.settle([entry.id], StepState.UNDONE, work.ctx.clock.now())
+            else:
+                errors[step] = not_confirmed(world.pair(step.tv, step.bv), "ended", session)
+    return sessions, errors
+
+
+def still_standing(world: World, errors: Mapping[ReleaseCopy, BackupError], told: str) -> BackupError:
+    """Return one error for sessions that could not be ended; ``told`` says what was done all the same."""
+    names = ", ".join(f"{world.name(step.tv)} onto {world.name(step.bv)}" for step in errors)
+    return combined(list(errors.values()), unchanged=f"{told}The sessions of {names} still stand.")
 
 
 def settle_release(records: Records, step: ReleaseCopy, entry: JournalEntry, sessions: Sessions, now: datetime) -> None:
@@ -152,14 +175,15 @@ def is_idle(records: Records, tv: VolumeRef, bv: VolumeRef, sessions: Sessions) 
     return not records.readers([bv]) and not any(bv in key for key in sessions)
 
 
-def _raise_partial(world: World, copies: Sequence[Copy], errors: Mapping[Copy, Optional[BackupError]]) -> None:
+def _raise_partial(
+    world: World, copies: Sequence[Copy], errors: Mapping[Copy, Optional[BackupError]], unconfirmed: bool
+) -> None:
     failed = [error for error in errors.values() if error is not None]
     if not failed:
         return
-    running_now = [world.name(step.tv) for step in copies if errors.get(step) is None]
-    unchanged = (
-        f"Started all the same: {', '.join(running_now)}. Nothing was changed for the others."
-        if running_now
-        else "Nothing was changed."
-    )
-    raise combined(failed, unchanged=unchanged)
+    started = [world.name(step.tv) for step in copies if errors.get(step) is None]
+    told = f"Started all the same: {', '.join(started)}. " if started else ""
+    told += "Nothing was changed for the others." if started else "Nothing was changed."
+    if unconfirmed:
+        told = f"{told.partition('Nothing')[0]}The journal keeps what is not confirmed; the next run settles it."
+    raise combined(failed, unchanged=told)

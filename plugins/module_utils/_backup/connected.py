@@ -16,13 +16,19 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog, Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._errors import (
+    NOTHING_CHANGED,
+    BackupError,
+    ErrorClass,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._options import (
     ArrayOptions,
     array_options,
     catalog_url,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+
+_LIMITS = frozenset({ErrorClass.UNSUPPORTED_COPY.value, ErrorClass.SESSION_LIMIT.value})
 
 #: Among what is known of an array: where it was reached, so that its record is found before it has told its serial.
 URL = "url"
@@ -53,13 +59,26 @@ def with_array(
 ) -> Result:
     """Do a work over an open catalog and one array.
 
-    :param keep: write down what the client learnt, once the work has succeeded: a refusal changes nothing (§4).
+    What was kept of an array is no ground to refuse: it may have got a licence since. Where the work ends so, the
+    array is asked, and where it tells something else the work is done once more; it had changed nothing (§4).
+
+    :param keep: write down what the client learnt, once the work has succeeded or what was kept has proved wrong: a
+        refusal by itself changes nothing (§4).
     """
     with catalog.read() as records:
         record = _record(records, options.url)
     with closing(connect(options, known=record.known if record else None)) as array:
         ctx = Context(catalog, {array.serial: array}, check_mode=check_mode)
-        result = work(ctx)
+        try:
+            result = work(ctx)
+        except BackupError as refusal:
+            if not (_by_capabilities(refusal) and array.ask_anew()):
+                raise
+            if keep:
+                record = _keep(ctx, array.serial, record, {**array.known, URL: options.url})
+            if refusal.unchanged != NOTHING_CHANGED:
+                raise
+            result = work(ctx)
         if keep:
             _keep(ctx, array.serial, record, {**array.known, URL: options.url})
         return replace(result, values={**result.values, "round_trips": array.round_trips})
@@ -75,13 +94,20 @@ def _record(records: Records, url: str) -> Optional[ArrayRecord]:
     return known[0] if len(known) == 1 else None
 
 
-def _keep(ctx: Context, serial: str, record: Optional[ArrayRecord], known: dict[str, str]) -> None:
-    """Write down what is new. It only spares requests: where that fails, the work is done all the same."""
+def _by_capabilities(error: BackupError) -> bool:
+    """Tell whether what an array offers is among the reasons of a refusal."""
+    listed = [one["error_class"] for one in error.details.get("errors", ())]
+    return not _LIMITS.isdisjoint([error.error_class.value, *listed])
+
+
+def _keep(ctx: Context, serial: str, record: Optional[ArrayRecord], known: dict[str, str]) -> Optional[ArrayRecord]:
+    """Write down what is new, return what is there then. It only spares requests: where it fails, the work goes on."""
     if record is not None and record.serial == serial and record.known == known:
-        return
+        return record
     with suppress(BackupError, Conflict), ctx.catalog.begin() as records:
         old = records.array(serial)
-        if old is not None:
-            records.put_array(replace(old, known=known))
-        elif records.volumes():
-            records.put_array(ArrayRecord(serial, serial, ctx.clock.now(), known))
+        if old is not None or records.volumes():
+            new = replace(old, known=known) if old else ArrayRecord(serial, serial, ctx.clock.now(), known)
+            records.put_array(new)
+            record = new
+    return record

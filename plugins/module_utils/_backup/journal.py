@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
@@ -17,6 +17,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     ResumeCopy,
     SplitCopy,
     StartCopy,
+    Untaped,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
@@ -38,6 +39,8 @@ def entry_of(step: ArrayStep, operation_id: str, now: datetime) -> JournalEntry:
     payload: dict[str, Any] = {"bv": _ref(step.bv), "copy_type": step.copy_type.value}
     if isinstance(step, SplitCopy):
         payload["backup"] = _backup(step.backup)
+    elif isinstance(step, (StartCopy, ResumeCopy)) and step.untaped is not None:
+        payload["untaped"] = {"id": step.untaped.backup_id, "tape": _legs(step.untaped.copies)}
     elif isinstance(step, ReleaseCopy):
         payload["free"] = step.free
     elif isinstance(step, RestoreCopy):
@@ -51,9 +54,9 @@ def step_of(entry: JournalEntry) -> ArrayStep:
     payload = entry.payload
     bv, copy_type = _volume(payload["bv"]), CopyType(payload["copy_type"])
     if entry.kind == "StartCopy":
-        return StartCopy(entry.tv, bv, copy_type)
+        return StartCopy(entry.tv, bv, copy_type, _untaped(entry))
     if entry.kind == "ResumeCopy":
-        return ResumeCopy(entry.tv, bv, copy_type)
+        return ResumeCopy(entry.tv, bv, copy_type, _untaped(entry))
     if entry.kind == "SplitCopy":
         return SplitCopy(entry.tv, bv, copy_type, _planned(entry.tv, bv, payload["backup"]))
     if entry.kind == "ReleaseCopy":
@@ -82,8 +85,21 @@ def _backup(backup: Backup) -> dict[str, Any]:
         "suspend": backup.suspend,
         "size": backup.size,
         "at": backup.point_in_time.isoformat(),
-        "tape": [[copy.number, copy.pool] for copy in backup.tape],
+        "tape": _legs(backup.tape),
     }
+
+
+def _legs(copies: tuple[TapeCopy, ...]) -> list[list[Any]]:
+    return [[copy.number, copy.pool] for copy in copies]
+
+
+def _queued(legs: list[list[Any]], at: datetime) -> tuple[TapeCopy, ...]:
+    return tuple(TapeCopy(number, TapeState.QUEUED, pool, at) for number, pool in legs)
+
+
+def _untaped(entry: JournalEntry) -> Optional[Untaped]:
+    value = entry.payload.get("untaped")
+    return Untaped(value["id"], _queued(value["tape"], entry.written_at)) if value else None
 
 
 def _planned(tv: VolumeRef, bv: VolumeRef, value: dict[str, Any]) -> Backup:
@@ -99,5 +115,5 @@ def _planned(tv: VolumeRef, bv: VolumeRef, value: dict[str, Any]) -> Backup:
         key=value["key"],
         group_id=value["group_id"],
         disk=DiskCopy(bv, DiskState.VALID, at),
-        tape=tuple(TapeCopy(number, TapeState.QUEUED, pool, at) for number, pool in value["tape"]),
+        tape=_queued(value["tape"], at),
     )

@@ -72,6 +72,8 @@ def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operatio
     work = Operation(ctx, new_id(now), leases, ctx.clock.monotonic())
     try:
         yield work
+    except Conflict as error:
+        raise lost_race() from error
     finally:
         _give_back(work)
 
@@ -89,6 +91,6 @@ def lost_race() -> BackupError:
     """Other processes took what was planned, again and again."""
     return BackupError(
         ErrorClass.BUSY,
-        f"Other operations changed the same volumes {ATTEMPTS} times while this one was planned.",
+        "Other operations changed the same volumes while this one was planned.",
         next_step="Run it again.",
     )

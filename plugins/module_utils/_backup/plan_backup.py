@@ -14,6 +14,7 @@ from typing import Callable, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_broken,
+    refuse_foreign,
     refuse_no_policy,
     refuse_not_equivalent,
     refuse_undefined,
@@ -56,6 +57,10 @@ class BackupRequest:
 def satisfied_by(world: World, tv: VolumeRef, request: BackupRequest) -> Optional[Backup]:
     """Return the backup that answers the request already: the same key, or a good one that is young enough."""
     history = world.backups.get(tv, ())
+    if request.key:
+        found = next((backup for backup in history if backup.key == request.key), None)
+        if found is not None:
+            return found
     if tv in request.used:
         return next((backup for backup in history if backup.id == request.used[tv]), None)
     if request.max_age is None:
@@ -111,6 +116,8 @@ def _plan_one(
     broken = world.broken_mirror(tv)
     if session is None and broken is not None:
         raise refuse_broken(world, broken)
+    if session is not None and not world.ours(session):
+        raise refuse_foreign(world, session)
     if session is None or session.state is not SessionState.EQUIVALENT:
         raise refuse_not_equivalent(world, tv)
     suspend = policy.suspend if request.suspend is None else request.suspend

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_not_registered
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
+    refuse_foreign,
+    refuse_serves_another,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import idle_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
-    FreeReserved,
+    FreeVolume,
     Plan,
     ReleaseCopy,
     Step,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
 def plan_cancel(
@@ -29,15 +32,17 @@ def plan_cancel(
     :param every: ends the suspended sessions too.
     """
     steps: list[Step] = []
-    missing = sorted(set(bvs) - set(world.volumes))
-    refusals: list[BackupError] = [refuse_not_registered([bv.device_id]) for bv in missing]
+    rows = {bv: world.allocations.get(bv) for bv in bvs}
+    others = {bv: row.tv for bv, row in rows.items() if row is not None and row.tv not in tvs}
+    refusals = [refuse_serves_another(world, tv, bv) for bv, tv in sorted(others.items())]
     for tv in tvs:
-        steps.extend(FreeReserved(tv, bv) for bv in bvs if _reserved(world, tv, bv))
+        steps.extend(idle_volumes(world, tv))
+        steps.extend(FreeVolume(tv, bv) for bv in bvs if _reserved(world, tv, bv))
         for session in world.mirrors_of(tv):
             if not _wanted(world, session, bvs, every):
                 continue
-            if not _ours(world, session):
-                refusals.append(_refuse_foreign(world, session))
+            if not world.ours(session):
+                refusals.append(refuse_foreign(world, session))
                 continue
             steps.append(release(world, session))
     return Plan(tuple(steps), tuple(refusals))
@@ -63,19 +68,3 @@ def _wanted(world: World, session: Session, bvs: Collection[VolumeRef], every: b
     if every or session.state in (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED):
         return True
     return session == world.broken_mirror(session.source)
-
-
-def _ours(world: World, session: Session) -> bool:
-    allocation = world.allocations.get(session.target)
-    return allocation is not None and allocation.tv == session.source
-
-
-def _refuse_foreign(world: World, session: Session) -> BackupError:
-    return BackupError(
-        ErrorClass.VOLUME_RESERVED,
-        f"The {session.copy_type.value} session of {world.name(session.source)} onto {world.name(session.target)} was "
-        "not made by this catalog.",
-        next_step="Adopt it with eternus_reconcile, or end it where it was started.",
-        volume=world.name(session.source),
-        backup_volume=world.name(session.target),
-    )

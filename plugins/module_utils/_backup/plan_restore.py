@@ -45,10 +45,13 @@ def choose_on_disk(world: World, tv: VolumeRef, choice: Choice) -> Backup:
             raise _only_tape(name, found)
         return found
     if choice.at is not None:
-        found = next((backup for backup in generations if backup.point_in_time <= choice.at), None)
+        at = choice.at
+        whole = [backup for backup in world.backups.get(tv, ()) if backup.good_on_disk or _on_tape(backup)]
+        found = next((backup for backup in reversed(whole) if backup.point_in_time <= at), None)
         if found is None:
-            text = f"{name} has no disk generation of {choice.at.isoformat()} or before."
-            raise _no_backup(text, "Restore from tape with tape_restore, or choose a later time.")
+            raise _no_backup(f"{name} has no backup of {at.isoformat()} or before.", "Choose a later time.")
+        if not found.good_on_disk:
+            raise _only_tape(name, found)
         return found
     number = choice.generation or 1
     if not 1 <= number <= len(generations):
@@ -182,8 +185,12 @@ def _no_backup(message: str, next_step: str) -> BackupError:
     return BackupError(ErrorClass.NO_SUCH_BACKUP, message, next_step=next_step)
 
 
+def _on_tape(backup: Backup) -> bool:
+    return any(copy.state is TapeState.WRITTEN for copy in backup.tape)
+
+
 def _only_tape(name: str, backup: Backup) -> BackupError:
-    on_tape = any(copy.state is TapeState.WRITTEN for copy in backup.tape)
+    on_tape = _on_tape(backup)
     where = "is only on tape" if on_tape else "is being dropped from disk"
     return BackupError(
         ErrorClass.NO_SUCH_GENERATION,

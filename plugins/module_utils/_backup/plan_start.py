@@ -18,6 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_being_restored,
     refuse_broken,
+    refuse_foreign,
     refuse_in_use_by_tape,
     refuse_no_copy_type,
     refuse_no_policy,
@@ -27,13 +28,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
     refuse_slot_taken,
     refuse_undefined,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import overdue_drops
+from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import idle_volumes, overdue_drops
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
-    CancelTapeLeg,
     Plan,
     ResumeCopy,
     StartCopy,
     Step,
+    Untaped,
     project,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
@@ -52,7 +53,12 @@ def plan_start(world: World, tvs: Sequence[VolumeRef], *, drop_untaped: bool = F
     """
     steps: list[Step] = []
     refusals: list[BackupError] = []
+    warnings: list[str] = []
     for tv in tvs:
+        turn = _slot_holder(world, tv)
+        if turn is not None and turn.source in tvs and world.active_mirror(tv) is None:
+            warnings.append(_waits(world, tv, turn))
+            continue
         try:
             mine = _plan_one(world, tv, drop_untaped)
         except BackupError as refusal:
@@ -60,7 +66,7 @@ def plan_start(world: World, tvs: Sequence[VolumeRef], *, drop_untaped: bool = F
             continue
         world = project(world, mine)
         steps.extend(mine)
-    return Plan(tuple(steps), tuple(refusals))
+    return Plan(tuple(steps), tuple(refusals), tuple(warnings))
 
 
 def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ...]:
@@ -69,18 +75,21 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ..
         raise refuse_no_policy(world, tv)
     if tv in world.undefined:
         raise refuse_undefined(world, tv)
-    if world.active_mirror(tv) is not None:
-        return ()
+    active = world.active_mirror(tv)
+    if active is not None and not world.ours(active):
+        raise refuse_foreign(world, active)
+    before: tuple[Step, ...] = (*overdue_drops(world, tv), *idle_volumes(world, tv))
+    if active is not None:
+        return before
     broken = world.broken_mirror(tv)
     if broken is not None:
         raise refuse_broken(world, broken)
     incoming = next((session for session in world.touching(tv) if session.target == tv), None)
     if incoming is not None and incoming.state in (SessionState.EXECUTING, SessionState.RESTORING):
         raise refuse_being_restored(world, incoming)
-    before: tuple[Step, ...] = overdue_drops(world, tv)
     world = project(world, before)
     resumable = _resumable(world, tv, policy)
-    turn = _slot_holder(world, policy)
+    turn = _slot_holder(world, tv)
     if turn is not None:
         raise refuse_slot_taken(world, policy, turn)
     ready = [session for session in resumable if not world.needed_by_tape(session.target, tv)]
@@ -89,20 +98,25 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ..
     fresh = _fresh(world, tv, policy)
     if fresh is not None:
         return (*before, fresh)
-    if not resumable:
-        raise _refusal_without_volume(world, tv, policy)
-    waiting = resumable[0]
-    if world.readers.get(waiting.target) or not drop_untaped or not _only_queued(world, tv, waiting.target):
-        raise refuse_in_use_by_tape(world, tv, waiting.target)
-    return (*before, *_give_up_tape(world, tv, waiting), _resume(waiting))
+    if drop_untaped:
+        giving_up = _giving_up(world, tv, policy, resumable)
+        if giving_up is not None:
+            return (*before, giving_up)
+    raise _refusal_without_volume(world, tv, policy)
 
 
-def _slot_holder(world: World, policy: Policy) -> Optional[Session]:
+def _slot_holder(world: World, tv: VolumeRef) -> Optional[Session]:
     """Return the session of another TV of the same slot: they take turns, their BVs are counted so (§4)."""
-    if not policy.sync_slot or policy.suspend:
+    policy = world.policies.get(tv)
+    if policy is None or not policy.sync_slot or policy.suspend:
         return None
-    others = [p.tv for p in world.policies.values() if p.sync_slot == policy.sync_slot and p.tv != policy.tv]
-    return next((session for tv in others for session in [world.active_mirror(tv)] if session is not None), None)
+    slot = [p.tv for p in world.policies.values() if p.sync_slot == policy.sync_slot and not p.suspend and p.tv != tv]
+    return next((session for other in slot for session in [world.active_mirror(other)] if session is not None), None)
+
+
+def _waits(world: World, tv: VolumeRef, turn: Session) -> str:
+    slot = world.policies[tv].sync_slot
+    return f"{world.name(tv)} waits: it takes turns with {world.name(turn.source)} in sync_slot {slot}."
 
 
 def _resumable(world: World, tv: VolumeRef, policy: Policy) -> list[Session]:
@@ -117,18 +131,12 @@ def _resumable(world: World, tv: VolumeRef, policy: Policy) -> list[Session]:
         session
         for session in world.mirrors_of(tv)
         if session.state is SessionState.SUSPENDED
-        and _owned(world, session.target, tv)
+        and world.ours(session)
+        and not world.volumes[session.target].unknown
         and (not policy.pinned or session.target in policy.pinned)
         and not any(b.good_on_disk for b in [world.backup_on(session.target, tv)] if b is not None)
     ]
     return sorted(found, key=lambda session: (-suspended_at(session), session.target))
-
-
-def _owned(world: World, bv: VolumeRef, tv: VolumeRef) -> bool:
-    """Tell whether the catalog knows that this BV serves this TV: a session by other hands is never resumed."""
-    allocation = world.allocations.get(bv)
-    registered = world.volumes.get(bv)
-    return allocation is not None and allocation.tv == tv and registered is not None and not registered.unknown
 
 
 def _resume(session: Session) -> ResumeCopy:
@@ -136,16 +144,21 @@ def _resume(session: Session) -> ResumeCopy:
 
 
 def _fresh(world: World, tv: VolumeRef, policy: Policy) -> Optional[StartCopy]:
-    limit = world.session_limit(tv.array)
     candidate = next(iter(_candidates(world, tv, policy)), None)
     if candidate is None:
         return None
     copy_type = mirror_type(world, tv, candidate.ref)
     if copy_type is None:
         raise refuse_no_copy_type(world, tv, candidate.ref)
+    _refuse_beyond_limit(world, tv)
+    return StartCopy(tv, candidate.ref, copy_type)
+
+
+def _refuse_beyond_limit(world: World, tv: VolumeRef) -> None:
+    """One session of the limit is kept free for a restore (behaviour.md §3)."""
+    limit = world.session_limit(tv.array)
     if len(world.touching(tv)) + 1 > limit - 1:
         raise refuse_session_limit(world, tv, len(world.touching(tv)), limit)
-    return StartCopy(tv, candidate.ref, copy_type)
 
 
 def _candidates(world: World, tv: VolumeRef, policy: Policy) -> list[RegisteredVolume]:
@@ -188,14 +201,28 @@ def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy) -> Back
     return refuse_no_unused(world, tv, policy)
 
 
-def _only_queued(world: World, tv: VolumeRef, bv: VolumeRef) -> bool:
+def _giving_up(world: World, tv: VolumeRef, policy: Policy, resumable: Sequence[Session]) -> Optional[Step]:
+    """Return the copy onto a BV whose generation only waits for its queued tape leg, which is given up (§5)."""
+    for session in resumable:
+        untaped = _untaped(world, tv, session.target)
+        if untaped is not None:
+            return ResumeCopy(tv, session.target, session.copy_type, untaped)
+    for backup in world.backups.get(tv, ()):
+        bv = backup.disk.bv if backup.disk is not None and not backup.good_on_disk else None
+        if bv is None or world.touching(bv) or (policy.pinned and bv not in policy.pinned):
+            continue
+        untaped, copy_type = _untaped(world, tv, bv), mirror_type(world, tv, bv)
+        if untaped is not None and copy_type is not None:
+            _refuse_beyond_limit(world, tv)
+            return StartCopy(tv, bv, copy_type, untaped)
+    return None
+
+
+def _untaped(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[Untaped]:
+    """Return what would be given up for a BV; None while somebody reads it, whatever was asked for."""
     backup = world.backup_on(bv, tv)
-    return backup is not None and not any(copy.state is TapeState.WRITING for copy in backup.tape)
-
-
-def _give_up_tape(world: World, tv: VolumeRef, session: Session) -> tuple[Step, ...]:
-    backup = world.backup_on(session.target, tv)
-    if backup is None:
-        return ()
-    cancel = CancelTapeLeg(tv, backup.id)
-    return (cancel, *overdue_drops(project(world, (cancel,)), tv))
+    if backup is None or backup.good_on_disk or world.readers.get(bv):
+        return None
+    if any(copy.state is TapeState.WRITING for copy in backup.tape):
+        return None
+    return Untaped(backup.id, tuple(copy for copy in backup.tape if copy.state is TapeState.QUEUED))

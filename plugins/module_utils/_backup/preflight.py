@@ -106,6 +106,8 @@ def _owner(world: World, bv: RegisteredVolume, policies: Mapping[VolumeRef, Poli
     allocation = world.allocations.get(bv.ref)
     if allocation is None:
         return False if world.touching(bv.ref) else None
+    if allocation.copy_type is None:
+        return False  # reserved as the target of a restore
     tracked = (SessionState.SUSPENDED, SessionState.TRACKING)
     kept = allocation.suspended_at is not None or any(s.state in tracked for s in world.touching(bv.ref))
     bound = kept or allocation.tv not in policies or policies[allocation.tv].suspend

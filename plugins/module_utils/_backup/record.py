@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,19 +20,28 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, JournalEntry, StepState
 
 
-def record_split(
-    work: Operation, records: Records, step: SplitCopy, entry: JournalEntry, sessions: Sessions, at: datetime
+def record_splits(
+    work: Operation,
+    records: Records,
+    splits: Sequence[tuple[SplitCopy, JournalEntry, datetime]],
+    sessions: Sessions,
 ) -> list[tuple[JournalEntry, ReleaseCopy]]:
-    """Make the BV the newest generation and drop what is surplus; return the releases that are journalled now.
+    """Make BVs the newest generations and drop what is surplus; return the releases that are journalled now.
 
-    :param at: no earlier than the split: a restore "at a time" must never bring back what was written after it (UTC).
+    Each split comes with a time no earlier than itself (UTC): a restore "at a time" must never bring back what was
+    written after it.
     """
-    backup = _dated(records, step.backup, at)
-    records.add_backups([backup])
-    records.set_suspended([step.bv], backup.point_in_time)
-    records.settle([entry.id], StepState.DONE, work.ctx.clock.now())
-    world = read_world(work.ctx, records, sessions.values(), {}, [step.tv])
-    steps = after_record(world, backup, world.policies.get(step.tv))
+    if not splits:
+        return []
+    dated = {step: _dated(records, step.backup, at) for step, _entry, at in splits}
+    records.add_backups(list(dated.values()))
+    for step, backup in dated.items():
+        records.set_suspended([step.bv], backup.point_in_time)
+    records.settle([entry.id for _step, entry, _at in splits], StepState.DONE, work.ctx.clock.now())
+    world = read_world(work.ctx, records, sessions.values(), {}, [step.tv for step in dated])
+    steps = [
+        follow for step, backup in dated.items() for follow in after_record(world, backup, world.policies.get(step.tv))
+    ]
     apply_catalog_steps(records, steps)
     releases = [follow for follow in steps if isinstance(follow, ReleaseCopy)]
     return list(zip(work.intend(records, releases), releases))

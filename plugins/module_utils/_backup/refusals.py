@@ -144,6 +144,29 @@ def refuse_reserved(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
     )
 
 
+def refuse_serves_another(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
+    """A BV that is named for one TV and serves another."""
+    return BackupError(
+        ErrorClass.VOLUME_RESERVED,
+        f"Backup volume {world.name(bv)} serves {world.name(tv)}, which this task does not name.",
+        next_step=f"Name {world.name(tv)} among the volumes, or leave that backup volume out.",
+        volume=world.name(tv),
+        backup_volume=world.name(bv),
+    )
+
+
+def refuse_foreign(world: World, session: Session) -> BackupError:
+    """A session that the catalog does not know (DESIGN.md): it is neither used nor ended."""
+    return BackupError(
+        ErrorClass.VOLUME_RESERVED,
+        f"The {session.copy_type.value} session of {world.name(session.source)} onto {world.name(session.target)} was "
+        "not made by this catalog.",
+        next_step="End it where it was started.",
+        volume=world.name(session.source),
+        backup_volume=world.name(session.target),
+    )
+
+
 def refuse_slot_taken(world: World, policy: Policy, session: Session) -> BackupError:
     """Policies that share a ``sync_slot`` take turns (behaviour.md §4)."""
     other = world.name(session.source)

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.interface import Array
@@ -21,6 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import session_list
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
 
@@ -29,9 +31,9 @@ Sessions = Mapping[Key, Session]
 Send = Callable[[Array, CopyType, Sequence[Pair]], Sequence[Outcome]]
 
 #: A session list may lag behind a change (array.md): look this often, and believe it after this long. Seconds.
-CONFIRM = Wait(interval=0.5, timeout=20.0)
-#: Pairs sent one by one between two renewals of the leases, where the array takes no lists.
-CHUNK = 50
+CONFIRM = Wait(interval=0.5, timeout=SETTLED.total_seconds())
+#: Pairs sent one by one between two looks at the leases, where the array takes no lists: each may take long.
+CHUNK = 5
 
 
 def send(work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send) -> dict[Key, Optional[BackupError]]:
@@ -45,12 +47,28 @@ def send(work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send) 
     answers: dict[Key, Optional[BackupError]] = {}
     for (_serial, copy_type), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1].value)):
         array = work.ctx.array_of(group[0].source.ref)
-        size = len(group) if array.capabilities().modify_list else CHUNK
+        capabilities = array.capabilities()
+        size = len(group) if capabilities.modify_list and capabilities.create_list else CHUNK
         for start in range(0, len(group), size):
             work.before_act()
             for outcome in action(array, copy_type, group[start : start + size]):
                 answers[outcome.pair.key] = outcome.error
     return answers
+
+
+@contextmanager
+def journalled() -> Iterator[None]:
+    """Let an error from here on say the truth: what was journalled may have been done."""
+    try:
+        yield
+    except BackupError as error:
+        raise BackupError(
+            error.error_class,
+            error.message,
+            next_step=error.next_step,
+            unchanged="What was sent may have been done; the journal keeps the steps, and the next run settles them.",
+            **error.details,
+        ) from error
 
 
 def confirm(work: Operation, expected: Mapping[Key, Callable[[Optional[Session]], bool]]) -> Sessions:

@@ -19,6 +19,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     VolumeRef,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     observe,
     session_list,
@@ -30,16 +31,25 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restor
     choose_on_disk,
     plan_restore,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
-from ansible_collections.eternus.backup.plugins.module_utils._backup.request import send
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.request import (
+    CONFIRM,
+    confirm,
+    gone,
+    journalled,
+    send,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
-    UNSEEN,
+    CANCELLED,
+    FAILED,
+    RUNNING,
+    end_reading,
     restore_key,
     restore_owner,
     settle_restores,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
-from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
     Backup,
@@ -87,12 +97,12 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
     tv, target = _volumes(ctx, request)
     if ctx.check_mode:
         asked = _ask(ctx, request, tv, target)
-        return _result(asked, None, pending(ctx, [tv]))
+        return _result(asked, None, foresee(ctx, asked.world, [tv])[1])
     with operation(ctx, {tv, target.ref}) as work:
         warnings = recover(work, [tv], restores=False)
         asked = _ask(ctx, request, tv, target)
         if asked.step is not None:
-            settle_restores(ctx, [target.ref], asked.world.sessions.values())
+            settle_restores(ctx, asked.world.sessions, targets=[target.ref])
             _start(work, asked, asked.step)
     session = _wait(ctx, asked, wait)
     return _result(asked, session, warnings, read_back=True)
@@ -101,7 +111,7 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
 def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
     """Cancel a running restore; the target is left undefined, and stays marked until a restore succeeds."""
     tv, target = _volumes(ctx, request)
-    ours = _registered(ctx, session_list(ctx, [tv]), target)
+    ours = _restores_onto(ctx, tv, target)
     sessions = list(ours)
     values = {
         "restore": {"volume": request.volume, "target": target.name, "state": "cancelled" if sessions else "none"},
@@ -110,19 +120,22 @@ def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
     if not sessions or ctx.check_mode:
         return Result(bool(sessions), values, _running(sessions), {})
     with operation(ctx, {tv, target.ref}) as work:
-        work.before_act()
+        now = ctx.clock.now()
+        with work.transaction() as records:
+            # First, so that nobody takes a copy that vanishes for one that has ended.
+            for marker in records.undefined_targets([target.ref]):
+                records.mark_undefined(replace(marker, reason=CANCELLED, since=now))
+            for session in sessions:
+                records.remove_reader(session.source, restore_owner(target.ref))
         pairs = [(session.copy_type, Pair(source, target)) for session, source in ours.items()]
         errors = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
         for error in errors.values():
             if error is not None:
                 raise error
-        now = ctx.clock.now()
+        confirm(work, {session.key: gone for session in sessions})
         with work.transaction() as records:
-            for marker in records.undefined_targets([target.ref]):
-                records.mark_undefined(replace(marker, reason="a restore was cancelled", since=now))
-            for reader in records.readers([session.source for session in sessions]):
-                if reader.owner == restore_owner(target.ref):
-                    records.remove_reader(reader.bv, reader.owner)
+            for session in sessions:
+                finish_leaving(records, session.source)
     return Result(True, values, _running(sessions), {})
 
 
@@ -130,10 +143,26 @@ def _running(sessions: Sequence[Session]) -> dict[str, Any]:
     return {s.target.device_id: {"copy": s.copy_type.value, "state": s.state.value} for s in sessions}
 
 
+def _restores_onto(ctx: Context, tv: VolumeRef, target: Volume) -> dict[Session, Volume]:
+    """Look for our copies onto a target; one that was started just now may be missing from a stale list (array.md)."""
+    with ctx.catalog.read() as records:
+        markers = [marker for marker in records.undefined_targets([target.ref]) if marker.reason == RUNNING]
+
+    def settled(found: dict[Session, Volume]) -> bool:
+        return bool(found) or all(marker.since + SETTLED <= ctx.clock.now() for marker in markers)
+
+    def look() -> dict[Session, Volume]:
+        return _registered(ctx, session_list(ctx, [tv]), target)
+
+    return wait_until(look, settled, CONFIRM, ctx.clock).last
+
+
 def _registered(ctx: Context, sessions: Sequence[Session], target: Volume) -> dict[Session, Volume]:
-    """Return the copies onto a target whose source is registered: others are not a restore of ours."""
+    """Return the copies onto a target that are a restore of ours: a marker says so, and the source is registered."""
     copies = [s for s in sessions if s.target == target.ref and not s.copy_type.mirror]
     with ctx.catalog.read() as records:
+        if not records.undefined_targets([target.ref]):
+            return {}
         known = {row.ref: row.volume for row in records.volumes([session.source for session in copies])}
     return {session: known[session.source] for session in copies if session.source in known}
 
@@ -172,7 +201,7 @@ def _under_way(world: World, backup: Backup, target: Volume) -> bool:
     marker = world.undefined.get(target.ref)
     readers = world.readers.get(backup.disk.bv, ()) if backup.disk else ()
     mine = any(reader.owner == restore_owner(target.ref) for reader in readers)
-    return mine and marker is not None and marker.backup_id == backup.id
+    return mine and marker is not None and (marker.backup_id, marker.reason) == (backup.id, RUNNING)
 
 
 def _used(ctx: Context, request: RestoreRequest, target: Volume) -> bool:
@@ -186,13 +215,14 @@ def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
     before = asked.world.undefined.get(step.target)
     reserve = _reserves(asked.world, step)
     with work.transaction() as records:
-        records.mark_undefined(UndefinedTarget(step.target, step.backup_id, now, "a restore runs"))
+        records.mark_undefined(UndefinedTarget(step.target, step.backup_id, now, RUNNING))
         records.add_reader(Reader(step.bv, step.backup_id, ReaderPurpose.RESTORE, restore_owner(step.target), now))
         if reserve:
             records.allocate([Allocation(step.target, step.tv, None, now)])
         entries = work.intend(records, [step])
     pair = Pair(asked.world.volume(step.bv), asked.target)
-    answers = send(work, [(step.copy_type, pair)], lambda array, kind, pairs: array.start(kind, pairs))
+    with journalled():
+        answers = send(work, [(step.copy_type, pair)], lambda array, kind, pairs: array.start(kind, pairs))
     error = answers[pair.key]
     with work.transaction() as records:
         state = StepState.DONE if error is None else StepState.UNDONE
@@ -201,7 +231,7 @@ def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
             if step.key:
                 records.use_key(UsedKey(step.target, restore_key(step.key), step.backup_id))
             return
-        records.remove_reader(step.bv, restore_owner(step.target))
+        end_reading(records, step.target, step.bv)
         if before is None:
             records.clear_undefined(step.target)
         else:
@@ -228,7 +258,7 @@ def _wait(ctx: Context, asked: _Asked, wait: Wait) -> Optional[Session]:
     ):
         return None
     seen = key in asked.world.sessions
-    unseen_until = ctx.clock.monotonic() + UNSEEN
+    unseen_until = ctx.clock.monotonic() + SETTLED.total_seconds()
 
     def look() -> Optional[Session]:
         nonlocal seen
@@ -246,14 +276,15 @@ def _wait(ctx: Context, asked: _Asked, wait: Wait) -> Optional[Session]:
     waited = wait_until(look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock)
     if not waited.satisfied:
         return waited.last or Session(bv, asked.target.ref, CopyType.OPC, SessionState.EXECUTING)
-    settle_restores(ctx, [asked.target.ref], None)
+    settle_restores(ctx, None, targets=[asked.target.ref])
     return None
 
 
 def _broke(ctx: Context, asked: _Asked, session: Session) -> BackupError:
     with ctx.catalog.begin() as records:
         for marker in records.undefined_targets([asked.target.ref]):
-            records.mark_undefined(replace(marker, reason="a restore failed"))
+            records.mark_undefined(replace(marker, reason=FAILED))
+        end_reading(records, asked.target.ref, session.source)
     return BackupError(
         ErrorClass.COPY_FAILED,
         f"The {session.copy_type.value} copy onto {asked.target.name} is {session.state.value} on the array.",

@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Collection, Mapping
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ReaderPurpose
+from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Reader, UndefinedTarget
 
-#: A session list may lag: a copy that no list ever showed is believed finished only after so many seconds.
-UNSEEN = 6.0
+#: The reason of a marker while its restore runs; with any other reason only a further restore clears it.
+RUNNING = "a restore runs"
+CANCELLED = "a restore was cancelled"
+FAILED = "a restore failed"
+BROKEN_OFF = "a restore was broken off"
 
 
 def restore_owner(target: VolumeRef) -> str:
@@ -28,29 +33,55 @@ def restore_key(key: str) -> str:
     return f"restore:{key}" if key else ""
 
 
-def settle_restores(
-    ctx: Context, targets: Collection[VolumeRef], sessions: Optional[Collection[Session]]
-) -> list[VolumeRef]:
-    """Clear the markers of targets whose restore has ended, and free its generation from being read.
+def running_restores(
+    records: Records, tvs: Collection[VolumeRef], targets: Collection[VolumeRef]
+) -> list[tuple[UndefinedTarget, Reader]]:
+    """Return the restores that run as far as the catalog knows: from generations of these TVs, or onto these targets.
 
-    A restore that was cancelled, failed or never started has no reader any more: its marker stays.
+    One whose start is journalled and not settled is left to whoever settles it.
+    """
+    readers = {reader.owner: reader for reader in records.readers()}
+    open_targets = [entry.payload.get("target") for entry in records.open_entries()]
+    found = []
+    for marker in records.undefined_targets():
+        reader = readers.get(restore_owner(marker.volume))
+        if reader is None or marker.reason != RUNNING:
+            continue
+        rows = records.allocations(bvs=[reader.bv])
+        concerns = marker.volume in targets or any(row.tv in tvs for row in rows)
+        if concerns and [marker.volume.array, marker.volume.device_id] not in open_targets:
+            found.append((marker, reader))
+    return found
+
+
+def settle_restores(
+    ctx: Context,
+    sessions: Optional[Mapping[tuple[VolumeRef, VolumeRef], Session]],
+    *,
+    tvs: Collection[VolumeRef] = (),
+    targets: Collection[VolumeRef] = (),
+) -> list[VolumeRef]:
+    """Clear the markers of restores that have ended; their generations are read no more, and go if they had to wait.
 
     :param sessions: what the array shows; None when the caller has seen the end himself.
     """
     with ctx.catalog.read() as records:
-        if not records.undefined_targets(targets):
+        if not running_restores(records, tvs, targets):
             return []
-    written = {session.target for session in sessions or () if not session.copy_type.mirror}
     ended = []
     with ctx.catalog.begin() as records:
-        readers = [reader for reader in records.readers() if reader.purpose is ReaderPurpose.RESTORE]
-        for marker in records.undefined_targets(targets):
-            mine = [reader for reader in readers if reader.owner == restore_owner(marker.volume)]
-            old = sessions is None or marker.since + timedelta(seconds=UNSEEN) <= ctx.clock.now()
-            if marker.volume in written or not mine or not old:
-                continue
+        for marker, reader in running_restores(records, tvs, targets):
+            if sessions is not None:
+                young = marker.since + SETTLED > ctx.clock.now()
+                if young or (reader.bv, marker.volume) in sessions:
+                    continue
             records.clear_undefined(marker.volume)
-            for reader in mine:
-                records.remove_reader(reader.bv, reader.owner)
+            end_reading(records, marker.volume, reader.bv)
             ended.append(marker.volume)
     return ended
+
+
+def end_reading(records: Records, target: VolumeRef, bv: VolumeRef) -> None:
+    """Let a restore's generation go its way: nobody reads it for this target any more."""
+    records.remove_reader(bv, restore_owner(target))
+    finish_leaving(records, bv)

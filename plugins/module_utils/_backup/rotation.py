@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import DropGeneration
-from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import DropGeneration, FreeVolume
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup
 
 
@@ -25,6 +25,23 @@ def overdue_drops(world: World, tv: VolumeRef) -> tuple[DropGeneration, ...]:
     """Return the drops that had to wait and that nobody hinders any more (behaviour.md §5)."""
     leaving = [b for b in world.backups.get(tv, ()) if b.disk is not None and not b.good_on_disk]
     return tuple(step for step in (drop(world, backup) for backup in leaving) if not step.wait)
+
+
+def idle_volumes(world: World, tv: VolumeRef) -> tuple[FreeVolume, ...]:
+    """Return the BVs of a TV that nothing uses any more, since their session was ended by other hands.
+
+    One that was picked only just now may be missing from a stale session list (array.md).
+    """
+    mine = [row for row in world.allocations.values() if row.tv == tv and row.copy_type is not None]
+    return tuple(
+        FreeVolume(tv, row.bv)
+        for row in sorted(mine, key=lambda row: row.bv)
+        if row.allocated_at + SETTLED <= world.now
+        and world.backup_on(row.bv, tv) is None
+        and not world.touching(row.bv)
+        and not world.readers.get(row.bv)
+        and row.bv not in world.undefined
+    )
 
 
 def drop(world: World, backup: Backup) -> DropGeneration:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Union
+from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
     CopyType,
@@ -22,19 +22,30 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Backup,
     DiskState,
     TapeCopy,
-    TapeState,
     UndefinedTarget,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 
 
 @dataclass(frozen=True)
+class Untaped:
+    """A generation that waits to be dropped, and the queued tape copies that are given up for its BV (drop_untaped).
+
+    It goes only when the array has accepted the copy that overwrites it; a refusal leaves it whole.
+    """
+
+    backup_id: str
+    copies: tuple[TapeCopy, ...]
+
+
+@dataclass(frozen=True)
 class StartCopy:
-    """Allocate an unused BV and start EC/REC onto it: a full copy."""
+    """Start EC/REC onto a BV, a full copy: an unused one, which is allocated, or one that gives up its tape leg."""
 
     tv: VolumeRef
     bv: VolumeRef
     copy_type: CopyType
+    untaped: Optional[Untaped] = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,7 @@ class ResumeCopy:
     tv: VolumeRef
     bv: VolumeRef
     copy_type: CopyType
+    untaped: Optional[Untaped] = None
 
 
 @dataclass(frozen=True)
@@ -78,19 +90,11 @@ class ReleaseCopy:
 
 
 @dataclass(frozen=True)
-class FreeReserved:
-    """Release a BV that a restore reserved; it becomes unused (behaviour.md §6)."""
+class FreeVolume:
+    """Let a BV be unused that nothing uses: its session was ended by other hands, or a restore had reserved it (§6)."""
 
     tv: VolumeRef
     bv: VolumeRef
-
-
-@dataclass(frozen=True)
-class CancelTapeLeg:
-    """Give up queued tape copies (``drop_untaped``)."""
-
-    tv: VolumeRef
-    backup_id: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class RestoreCopy:
     key: str = ""
 
 
-Step = Union[StartCopy, ResumeCopy, SplitCopy, DropGeneration, ReleaseCopy, FreeReserved, CancelTapeLeg, RestoreCopy]
+Step = Union[StartCopy, ResumeCopy, SplitCopy, DropGeneration, ReleaseCopy, FreeVolume, RestoreCopy]
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ def project(world: World, steps: Sequence[Step]) -> World:
 
 
 def _project_one(world: World, step: Step) -> World:
+    if isinstance(step, (StartCopy, ResumeCopy)) and step.untaped is not None:
+        world = _without(world, step.tv, step.untaped.backup_id)
     if isinstance(step, StartCopy):
         allocation = Allocation(step.bv, step.tv, step.copy_type, world.now)
         world = replace(world, allocations={**world.allocations, step.bv: allocation})
@@ -145,10 +151,9 @@ def _project_one(world: World, step: Step) -> World:
         sessions = {key: session for key, session in world.sessions.items() if key != (step.tv, step.bv)}
         world = _suspended_at(replace(world, sessions=sessions), step.bv, None)
         return _free(world, step.bv) if step.free else world
-    if isinstance(step, FreeReserved):
-        return _free(world, step.bv)
-    if isinstance(step, CancelTapeLeg):
-        return _without_queued(world, step)
+    if isinstance(step, FreeVolume):
+        undefined = {ref: marker for ref, marker in world.undefined.items() if ref != step.bv}
+        return _free(replace(world, undefined=undefined), step.bv)
     session = Session(step.bv, step.target, step.copy_type, SessionState.EXECUTING)
     marker = UndefinedTarget(step.target, step.backup_id, world.now, "a restore runs")
     return _with_session(replace(world, undefined={**world.undefined, step.target: marker}), session)
@@ -183,12 +188,6 @@ def _drop(world: World, step: DropGeneration) -> World:
     return _free(world, step.bv) if step.free and not step.wait else world
 
 
-def _without_queued(world: World, step: CancelTapeLeg) -> World:
-    def kept(copies: tuple[TapeCopy, ...]) -> tuple[TapeCopy, ...]:
-        return tuple(copy for copy in copies if copy.state is not TapeState.QUEUED)
-
-    history = tuple(
-        replace(backup, tape=kept(backup.tape)) if backup.id == step.backup_id else backup
-        for backup in world.backups.get(step.tv, ())
-    )
-    return replace(world, backups={**world.backups, step.tv: history})
+def _without(world: World, tv: VolumeRef, backup_id: str) -> World:
+    history = tuple(backup for backup in world.backups.get(tv, ()) if backup.id != backup_id)
+    return replace(world, backups={**world.backups, tv: history})

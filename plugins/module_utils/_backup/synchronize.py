@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
@@ -14,6 +14,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
     apply_catalog_steps,
     apply_release,
     apply_start,
+    still_standing,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import view
@@ -33,10 +34,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.operation i
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_cancel import plan_cancel
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_start import plan_start
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_broken
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
-    FreeReserved,
+    FreeVolume,
     Plan,
     ReleaseCopy,
     ResumeCopy,
@@ -61,16 +62,16 @@ def start(ctx: Context, names: Sequence[str], *, drop_untaped: bool = False, wai
         tvs = transaction_volumes(records, names)
     if ctx.check_mode:
         before = observe(ctx, tvs)
-        plan = _planned(ctx, before, tvs, drop_untaped)
-        after = project(before, plan.steps)
-        return _result(before, after, tvs, plan, pending(ctx, tvs))
+        foreseen, told = foresee(ctx, before, tvs)
+        plan = _planned(ctx, foreseen, tvs, drop_untaped)
+        return _result(before, project(foreseen, plan.steps), tvs, plan, told)
     with operation(ctx, tvs) as work:
-        warnings = recover(work, tvs)
+        told = recover(work, tvs)
         before, plan, after = _start_all(work, tvs, drop_untaped)
     looks = 0
     if wait is not None:
         after, looks = wait_equivalent(ctx, after, tvs, wait)
-    return _result(before, after, tvs, plan, warnings, looks)
+    return _result(before, after, tvs, plan, told, looks)
 
 
 def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) -> tuple[World, Plan, World]:
@@ -106,6 +107,8 @@ def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: 
 
     def look() -> dict[tuple[VolumeRef, VolumeRef], Session]:
         seen = {session.key: session for session in session_list(ctx, tvs)}
+        ended = {key for key in expected if key not in seen or seen[key].state is SessionState.SUSPENDED}
+        expected.difference_update(_backed_up(ctx, world, ended))
         _raise_broken(world, [(key, seen.get(key)) for key in sorted(expected)])
         return seen
 
@@ -114,6 +117,18 @@ def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: 
 
     waited = wait_until(look, done, wait, ctx.clock)
     return refresh(ctx, world, waited.last.values(), tvs), waited.looks
+
+
+def _backed_up(
+    ctx: Context, world: World, pairs: Collection[tuple[VolumeRef, VolumeRef]]
+) -> set[tuple[VolumeRef, VolumeRef]]:
+    """Return the pairs that another job has backed up meanwhile: they had been equivalent, nothing broke."""
+    if not pairs:
+        return set()
+    known = {backup.id for tv, _bv in pairs for backup in world.backups.get(tv, ())}
+    with ctx.catalog.read() as records:
+        newer = [backup for backup in records.backups(tvs={tv for tv, _bv in pairs}) if backup.id not in known]
+    return {(backup.tv, backup.disk.bv) for backup in newer if backup.disk is not None}.intersection(pairs)
 
 
 def _raise_broken(world: World, pairs: Sequence[tuple[tuple[VolumeRef, VolumeRef], Optional[Session]]]) -> None:
@@ -143,11 +158,12 @@ def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every
         targets = resolve(records, bvs)
     if ctx.check_mode:
         before = observe(ctx, tvs)
-        plan = plan_cancel(before, tvs, bvs=targets, every=every)
+        foreseen, told = foresee(ctx, before, tvs)
+        plan = plan_cancel(foreseen, tvs, bvs=targets, every=every)
         raise_refusals(plan.refusals)
-        return _result(before, project(before, plan.steps), tvs, plan, pending(ctx, tvs))
+        return _result(before, project(foreseen, plan.steps), tvs, plan, told)
     with operation(ctx, tvs) as work:
-        warnings = recover(work, tvs)
+        told = recover(work, tvs)
         before = observe(ctx, tvs)
         plan = plan_cancel(before, tvs, bvs=targets, every=every)
         raise_refusals(plan.refusals)
@@ -156,24 +172,26 @@ def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every
         if steps:
             with work.transaction() as records:
                 entries = list(zip(work.intend(records, steps), steps))
-            sessions = apply_release(work, before, entries)
+            sessions, standing = apply_release(work, before, entries)
+            if standing:
+                raise still_standing(before, standing, "Other sessions were ended. ")
         with work.transaction() as records:
             apply_catalog_steps(records, plan.steps)
         after = refresh(ctx, before, sessions.values(), tvs) if plan.steps else before
-    return _result(before, after, tvs, plan, warnings)
+    return _result(before, after, tvs, plan, told)
 
 
 def _result(
-    before: World, after: World, tvs: Sequence[VolumeRef], plan: Plan, warnings: Sequence[str], looks: int = 0
+    before: World, after: World, tvs: Sequence[VolumeRef], plan: Plan, recovered: Sequence[str], looks: int = 0
 ) -> Result:
-    actions = {StartCopy: "started", ResumeCopy: "resumed", ReleaseCopy: "cancelled", FreeReserved: "released"}
+    actions = {StartCopy: "started", ResumeCopy: "resumed", ReleaseCopy: "cancelled", FreeVolume: "released"}
     done: dict[VolumeRef, str] = {step.tv: actions[type(step)] for step in plan.steps if type(step) in actions}
     volumes: list[dict[str, Any]] = []
     for tv in tvs:
         shown = view(after, tv)
         volumes.append({**shown["synchronization"], "volume": shown["volume"], "action": done.get(tv, "none")})
     return Result(
-        changed=bool(plan.steps),
+        changed=bool(plan.steps or recovered),
         values={
             "synchronizations": volumes,
             "equivalent": all(row["state"] == SessionState.EQUIVALENT.value for row in volumes),
@@ -181,5 +199,5 @@ def _result(
         },
         before={before.name(tv): view(before, tv) for tv in tvs},
         after={after.name(tv): view(after, tv) for tv in tvs},
-        warnings=list(warnings),
+        warnings=[*recovered, *plan.warnings],
     )

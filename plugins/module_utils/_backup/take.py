@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import apply_release
+from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import apply_release, still_standing
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import backup_view, view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
@@ -27,19 +27,20 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup
     plan_backup,
     satisfied_by,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_split
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import pending, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_splits
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import (
     Sessions,
     confirm,
+    journalled,
     not_confirmed,
     send,
     suspended,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import Plan, ReleaseCopy, SplitCopy, project
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, StepState
-from ansible_collections.eternus.backup.plugins.module_utils._errors import combined
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import StepState
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, combined
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
 
@@ -50,12 +51,13 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest) -> R
     if ctx.check_mode:
         world = observe(ctx, tvs)
         request = _with_used_keys(ctx, tvs, request)
-        plan = plan_backup(world, tvs, request, lambda _now: "(new)")
+        foreseen, told = foresee(ctx, world, tvs)
+        plan = plan_backup(foreseen, tvs, request, lambda _now: "(new)")
         raise_refusals(plan.refusals)
-        after = project(world, plan.steps)
-        return _result(world, after, tvs, plan, request, pending(ctx, tvs))
+        after = project(foreseen, plan.steps)
+        return _result(foreseen, after, tvs, plan, request, told)
     with operation(ctx, tvs) as work:
-        warnings = recover(work, tvs)
+        told = recover(work, tvs)
         before = observe(ctx, tvs)
         request = _with_used_keys(ctx, tvs, request)
         plan = plan_backup(before, tvs, request, new_id)
@@ -64,7 +66,7 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest) -> R
         if splits:
             sessions = apply_backup(work, before, splits)
     after = refresh(ctx, before, sessions.values(), tvs) if splits else before
-    return _result(before, after, tvs, plan, request, warnings)
+    return _result(before, after, tvs, plan, request, told)
 
 
 def _with_used_keys(ctx: Context, tvs: Sequence[VolumeRef], request: BackupRequest) -> BackupRequest:
@@ -81,27 +83,34 @@ def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> 
     with work.transaction() as records:
         entries = dict(zip(splits, work.intend(records, splits)))
     pairs = [(step.copy_type, world.pair(step.tv, step.bv)) for step in splits]
-    answers = send(work, pairs, lambda array, copy_type, wanted: array.suspend(copy_type, wanted))
+    with journalled():
+        answers = send(work, pairs, lambda array, copy_type, wanted: array.suspend(copy_type, wanted))
     at = work.ctx.clock.now()
     errors = {step: error for step in splits for error in [answers[(step.tv, step.bv)]] if error is not None}
     refused = [entries[step].id for step in errors]
     accepted = [step for step in splits if step not in errors]
-    sessions = confirm(work, {(step.tv, step.bv): suspended for step in accepted})
-    releases: list[tuple[JournalEntry, ReleaseCopy]] = []
+    with journalled():
+        sessions = confirm(work, {(step.tv, step.bv): suspended for step in accepted})
+    recorded = []
     with work.transaction() as records:
         records.settle(refused, StepState.UNDONE, work.ctx.clock.now())
         for step in accepted:
             session = sessions.get((step.tv, step.bv))
             if session is not None and session.state is SessionState.SUSPENDED:
-                releases.extend(record_split(work, records, step, entries[step], sessions, at))
+                recorded.append((step, entries[step], at))
             else:
                 errors[step] = not_confirmed(world.pair(step.tv, step.bv), "suspended", session)
+        releases = record_splits(work, records, recorded, sessions)
+    standing: dict[ReleaseCopy, BackupError] = {}
     if releases:
-        sessions = apply_release(work, world, releases)
+        sessions, standing = apply_release(work, world, releases)
+    taken = ", ".join(world.name(step.tv) for step, _entry, _at in recorded)
+    told = f"Taken all the same: {taken}. " if taken else ""
     if errors:
-        taken = [world.name(step.tv) for step in splits if step not in errors]
-        told = f"Taken all the same: {', '.join(taken)}. " if taken else ""
-        raise combined(list(errors.values()), unchanged=f"{told}Nothing was recorded for the others.")
+        told = f"{told}Nothing was recorded for the others."
+        raise combined([*errors.values(), *standing.values()], unchanged=told)
+    if standing:
+        raise still_standing(world, standing, told)
     return sessions
 
 
@@ -111,16 +120,16 @@ def _result(
     tvs: Sequence[VolumeRef],
     plan: Plan,
     request: BackupRequest,
-    warnings: Sequence[str],
+    recovered: Sequence[str],
 ) -> Result:
     planned: dict[VolumeRef, str] = {step.tv: step.backup.id for step in plan.steps if isinstance(step, SplitCopy)}
     volumes = [_outcome(before, after, tv, planned.get(tv), request) for tv in tvs]
     return Result(
-        changed=bool(planned),
+        changed=bool(planned or recovered),
         values={"backups": volumes, "volumes": [view(after, tv) for tv in tvs]},
         before={before.name(tv): view(before, tv) for tv in tvs},
         after={after.name(tv): view(after, tv) for tv in tvs},
-        warnings=[*warnings, *plan.warnings],
+        warnings=[*recovered, *plan.warnings],
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
@@ -32,6 +32,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 
 #: Sessions of one source where the array does not tell (behaviour.md §3).
 DEFAULT_SESSION_LIMIT = 8
+
+#: A session list may lag behind a change (array.md); it is believed after this long.
+SETTLED = timedelta(seconds=10)
 
 _ACTIVE = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED)
 
@@ -72,8 +75,14 @@ class World:
         return tuple(session for session in self.sessions.values() if session.source == tv and session.copy_type.mirror)
 
     def active_mirror(self, tv: VolumeRef) -> Optional[Session]:
-        """Return the TV's executing or equivalent session, if it has one."""
-        return next((session for session in self.mirrors_of(tv) if session.state in _ACTIVE), None)
+        """Return the TV's executing or equivalent session, if it has one: ours before one by other hands."""
+        active = [session for session in self.mirrors_of(tv) if session.state in _ACTIVE]
+        return min(active, key=lambda session: not self.ours(session), default=None)
+
+    def ours(self, session: Session) -> bool:
+        """Tell whether the catalog knows that a session's target serves its source."""
+        allocation = self.allocations.get(session.target)
+        return allocation is not None and allocation.tv == session.source and session.target in self.volumes
 
     def broken_mirror(self, tv: VolumeRef) -> Optional[Session]:
         """Return a failed session of the TV whose BV carries no generation."""
@@ -130,9 +139,13 @@ class World:
             backup = self.backup_on(bv.ref, allocation.tv)
             if backup is not None:
                 words.append(self._generation_words(backup))
+            elif allocation.copy_type is None:
+                words.append("reserved as the target of a restore")
         elif sessions:
             words.append("used by a session that the catalog does not know")
         words.extend(f"{session.copy_type.value} {session.state.value}" for session in sessions)
+        if bv.ref in self.undefined:
+            words.append("content undefined by a broken restore")
         words.extend(f"read for {reader.purpose.value}" for reader in self.readers.get(bv.ref, ()))
         return ", ".join(words) or "unused"
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -43,6 +44,14 @@ def _record(site: Any) -> Any:
         return records.array(site.array.serial)
 
 
+@pytest.fixture
+def now_offers(site: Any) -> Iterator[Callable[..., None]]:
+    """Return what turns the array's knobs, until the test has ended."""
+    usual = {"replication_types": [2, 4, 5, 6, 7, 10, 11, 12, 13], "list_support": True, "max_sessions_per_source": 8}
+    yield site.array.knobs
+    site.array.knobs(**usual)
+
+
 def test_what_the_client_learnt_is_kept_and_spares_requests_next_time(site: Any) -> None:
     first = _work(site)
     assert _record(site).known[URL] == site.array.options().url
@@ -73,3 +82,73 @@ def test_what_another_array_told_is_never_believed(site: Any) -> None:
         records.put_array(replace(record, known={**record.known, "serial": "ANOTHER"}))
     assert _work(site) > 1
     assert _work(site) == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "error_class", "now"),
+    [
+        ({"replication_types": [10, 11]}, "unsupported_copy", {"replication_types": [2, 10, 11]}),
+        ({"max_sessions_per_source": 1}, "session_limit", {"max_sessions_per_source": 8}),
+    ],
+    ids=["a licence", "a limit"],
+)
+def test_what_was_kept_is_no_ground_to_refuse_for_ever(
+    site: Any, now_offers: Any, kept: dict[str, Any], error_class: str, now: dict[str, Any]
+) -> None:
+    site.policy("tv", "tv2")
+    now_offers(**kept)
+    _work(site)
+    site.refused(error_class, "eternus_sync")
+    now_offers(**now)
+    before = site.state()
+    assert site.done("eternus_sync", check=True)["changed"] and site.state() == before
+    done = site.done("eternus_sync")
+    assert done["changed"] and done["equivalent"]
+    assert _work(site) == 1
+
+
+def test_a_copy_that_the_array_still_does_not_offer_is_refused_after_one_look(site: Any, now_offers: Any) -> None:
+    site.policy("tv")
+    now_offers(replication_types=[10, 11])
+    asked = _work(site)
+    site.refused("unsupported_copy", "eternus_sync")
+    site.array.reset_counters()
+    site.refused("unsupported_copy", "eternus_sync")
+    requests = site.array.counters()["requests"]
+    assert requests["Associators"] == requests["EnumerateInstances"] == 1
+    assert site.array.requests() <= asked + 1
+
+
+def test_what_was_kept_and_has_proved_wrong_is_replaced_though_the_work_is_refused_again(
+    site: Any, now_offers: Any
+) -> None:
+    site.policy("tv")
+    now_offers(replication_types=[10, 11])
+    _work(site)
+    wrong = _record(site).known
+    now_offers(replication_types=[10, 11, 12])
+    assert site.run("eternus_sync")["error_class"] == "unsupported_copy"
+    assert _record(site).known != wrong
+    site.refused("unsupported_copy", "eternus_sync")
+
+
+def test_work_that_changed_something_before_it_was_refused_is_not_done_again(site: Any, now_offers: Any) -> None:
+    _work(site)
+    now_offers(max_sessions_per_source=4)
+    done = []
+
+    def work(ctx: Context) -> Result:
+        done.append(ctx)
+        raise BackupError(ErrorClass.SESSION_LIMIT, "No.", next_step="End one.", unchanged="One was started.")
+
+    with pytest.raises(BackupError):
+        _work(site, work)
+    assert len(done) == 1
+
+
+def test_pairs_go_one_by_one_where_lists_were_kept_as_offered_and_are_not(site: Any, now_offers: Any) -> None:
+    site.policy("tv", "tv2", suspend=True)
+    _work(site)
+    now_offers(list_support=False)
+    assert site.done("eternus_sync")["equivalent"]
+    assert [row["taken"] for row in site.done("eternus_backup")["backups"]] == [True, True]

@@ -282,6 +282,49 @@ def test_a_path_that_was_kept_saves_the_look_up(sim: Simulated) -> None:
     assert sim.counters()["requests"] == {"EnumerateInstanceNames": 1, "CreateListReplica": 1}
 
 
+@pytest.mark.parametrize("jobs", ["never", "always"])
+def test_lists_that_were_kept_as_offered_and_are_offered_no_more_go_one_by_one(sim: Simulated, jobs: str) -> None:
+    first = sim.connect()
+    pairs = three(first)
+    first.capabilities()
+    sim.knobs(list_support=False, jobs=jobs)
+    kept = lambda: sim.connect(known=first.known)  # noqa: E731
+    assert errors(kept().start(EC, pairs)) == [None] * 3
+    until_equivalent(first)
+    assert errors(kept().suspend(EC, pairs)) == [None] * 3
+    until(first, lambda found: found == [S.SUSPENDED] * 3)
+    assert errors(kept().resume(EC, pairs)) == [None] * 3
+    until_equivalent(first)
+    last = kept()
+    assert errors(last.release(EC, pairs)) == [None] * 3
+    until(first, lambda found: found == [])
+    assert last.known["capabilities"] != first.known["capabilities"]
+
+
+def test_a_list_that_is_refused_for_another_reason_stays_refused(sim: Simulated) -> None:
+    first = sim.connect()
+    pairs = three(first)
+    first.capabilities()
+    sim.knobs(replication_types=[10, 11])
+    array = sim.connect(known=first.known)
+    sim.reset_counters()
+    assert errors(array.start(EC, pairs)) == [ErrorClass.UNSUPPORTED_COPY] * 3
+    assert "CreateElementReplica" not in sim.counters()["requests"]
+    assert not array.ask_anew()
+
+
+def test_what_was_kept_is_asked_anew_once_and_only_when_it_was_kept(sim: Simulated) -> None:
+    first = sim.connect()
+    assert first.capabilities() and not first.ask_anew()
+    array = sim.connect(known=first.known)
+    assert not array.ask_anew()
+    sim.knobs(max_sessions_per_source=4)
+    asked = array.round_trips
+    assert not array.ask_anew() and array.round_trips == asked
+    array = sim.connect(known=first.known)
+    assert array.ask_anew() and array.capabilities().max_sessions_per_source == 4
+
+
 def test_rec_lies_between_two_arrays_and_both_show_the_same_session(tmp_path: Path, certificates: Path) -> None:
     directory = tmp_path / "two"
     config = {"arrays": [{"model": "ET603SA4621302115"}, {"model": "ET603SA4621302116", "name": "remote"}]}

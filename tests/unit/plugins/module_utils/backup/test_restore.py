@@ -14,7 +14,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup import restore
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import Choice
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore import RestoreRequest
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role, TapeCopy, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import Fault, Killed
@@ -261,3 +261,96 @@ def test_a_source_at_its_session_limit_is_refused(house, oradata, refused):
     bv = house.generations("oradata")[0].disk.bv
     house.array._start(CopyType.OPC, Pair(house.fabric.volumes[bv], house.by_name["late"]))
     refused("session_limit", run, house, target="scratch", confirm="")
+
+
+def test_a_cancel_whose_answer_was_lost_leaves_the_target_marked(house, oradata):
+    run(house, wait=Wait(0.5, 0.0))
+    house.array.faults.append(Fault("release", "lost"))
+    with pytest.raises(BackupError):
+        restore.cancel_restore(house.context(), RestoreRequest("oradata"))
+    house.clock.sleep(60)
+    with pytest.raises(BackupError) as caught:
+        house.start("oradata")
+    assert caught.value.error_class.value == "target_undefined"
+    assert run(house).changed
+    assert content(house, "oradata") == oradata[0]
+
+
+def test_a_failed_copy_that_an_operator_removed_is_no_success(house, oradata):
+    bv, tv = house.generations("oradata")[0].disk.bv, house.by_name["oradata"].ref
+    run(house, wait=Wait(0.5, 0.0))
+    house.fabric.set_state(bv, tv, SessionState.FAILED)
+    with pytest.raises(BackupError):
+        run(house)
+    del house.fabric.copies[(bv, tv)]
+    house.clock.sleep(60)
+    assert marked(house) == ["oradata"]
+    assert run(house).changed
+
+
+def test_a_rerun_that_dies_before_its_act_leaves_a_cancelled_target_marked(house, oradata):
+    run(house, wait=Wait(0.5, 0.0))
+    restore.cancel_restore(house.context(), RestoreRequest("oradata"))
+    house.array.faults.append(Fault("start", "killed_before"))
+    with pytest.raises(Killed):
+        run(house)
+    house.clock.sleep(300)
+    with pytest.raises(BackupError) as caught:
+        house.start("oradata")
+    assert caught.value.error_class.value == "target_undefined"
+
+
+def test_a_stale_list_never_ends_a_restore(house, oradata):
+    house.clock.sleep(60)
+    house.fabric.stale = 8.0
+    house.fabric.copy_seconds = 60.0
+    assert not run(house, wait=Wait(0.5, 12.0)).values["finished"]
+    assert marked(house) == ["oradata"]
+
+
+def test_a_stale_list_does_not_hide_a_restore_from_its_cancel(house, oradata):
+    house.clock.sleep(60)
+    house.fabric.stale = 8.0
+    house.fabric.copy_seconds = 60.0
+    run(house, wait=Wait(0.5, 0.0))
+    assert restore.cancel_restore(house.context(), RestoreRequest("oradata")).changed
+    assert house.fabric.copies == {}
+
+
+def test_a_generation_that_had_to_wait_for_a_restore_goes_with_the_next_run(house, oradata):
+    house.volume("scratch", None)
+    run(house, choice=Choice(generation=2), target="scratch", confirm="", wait=Wait(0.5, 0.0))
+    house.fabric.copy_seconds = 1000.0
+    house.fabric.copies[(house.by_name["bv1"].ref, house.by_name["scratch"].ref)].left = 100.0
+    house.fabric.copy_seconds = 4.0
+    house.cycle("oradata")
+    assert "bv1" not in house.unused()
+    house.clock.sleep(300)
+    house.start("oradata")
+    assert house.look().readers == {}
+    assert house.bv_of(house.look().active_mirror(house.by_name["oradata"].ref).target) == "bv1"
+
+
+def test_by_time_a_newer_backup_that_is_only_on_tape_is_never_passed_over(house, oradata, refused):
+    newest, older = house.generations("oradata")
+    with house.catalog.begin() as records:
+        written = TapeCopy(1, TapeState.WRITTEN, "pool", newest.point_in_time)
+        records.put_tape_copy(newest.id, written)
+        records.drop_disk([newest.id])
+    error = refused("no_such_generation", run, house, choice=Choice(at=newest.point_in_time))
+    assert "only on tape" in error.message
+    assert run(house, choice=Choice(at=older.point_in_time)).changed
+
+
+def test_a_copy_by_other_hands_is_not_ours_to_cancel(house, oradata):
+    house.volume("scratch", None)
+    house.array._start(CopyType.OPC, Pair(house.by_name["oradata"], house.by_name["scratch"]))
+    assert not restore.cancel_restore(house.context(), RestoreRequest("oradata", target="scratch")).changed
+
+
+def test_a_reserved_target_whose_restore_failed_is_released_with_its_marker(house, oradata):
+    run(house, target="bv3", confirm="", wait=Wait(0.5, 0.0))
+    restore.cancel_restore(house.context(), RestoreRequest("oradata", target="bv3"))
+    house.cancel("oradata", bvs=["bv3"])
+    assert house.unused() == ["bv3"]
+    assert marked(house) == []
