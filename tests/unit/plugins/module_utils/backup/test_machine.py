@@ -177,8 +177,43 @@ class Synchronized(RuleBasedStateMachine):
         self.house.array.faults.clear()
         frozen = list(self.house.fabric.content[self.ref(name)])
         self.house.clock.sleep(300)
-        self.house.cancel(name)
+        self._clean_up(name)
         self._find_recovered(name, frozen)
+
+    @rule(
+        name=tv_names,
+        method=st.sampled_from(["start", "suspend", "resume", "release"]),
+        kind=st.sampled_from(["lost", "refuse"]),
+    )
+    def answered_badly(self, name: str, method: str, kind: str) -> None:
+        """An answer is lost after the act, or the array refuses: the next run mends it, or nothing was changed."""
+        self.house.array.faults.append(Fault(method, kind, 32786))
+        before = list(self.house.fabric.content[self.ref(name)])
+        with contextlib.suppress(BackupError):
+            if method == "suspend":
+                self._note(name, self.house.backup(name).values["backups"][0]["id"])
+            elif method == "release":
+                self.house.cancel(name)
+            else:
+                self.house.start(name)
+        self.house.array.faults.clear()
+        self.house.clock.sleep(300)
+        self._clean_up(name)
+        self._find_recovered(name, before)
+
+    @rule(name=tv_names, position=st.integers(0, 2))
+    def ended_by_other_hands(self, name: str, position: int) -> None:
+        """Somebody ends a session on the array: its BV is not lost to the pool."""
+        mirrors = self.house.look().mirrors_of(self.ref(name))
+        if position < len(mirrors):
+            del self.house.fabric.copies[mirrors[position].key]
+            self.house.clock.sleep(60)
+            self._clean_up(name)
+
+    def _clean_up(self, name: str) -> None:
+        """Run whatever runs next on the TV."""
+        with contextlib.suppress(BackupError):
+            self.house.cancel(name)
 
     def _find_recovered(self, name: str, content: list[int]) -> None:
         """A split that had happened is recorded by recovery: its bytes are those of the moment of the kill."""
