@@ -63,7 +63,7 @@ def test_one_poll_reads_all_sessions_however_many_wait(simulated_array: Simulate
     names = [f"tv{number:03}" for number in range(max(COUNTS))]
     run("eternus_sync", volumes=names, state="started")
     simulated_array.reset_counters()
-    waiting = {"poll_interval": 0.01, "wait_timeout": 0.2}
+    waiting = {"poll_interval": 0.01, "wait_timeout": 3}
     result = run("eternus_sync", volumes=names, state="equivalent", **waiting)
     assert not result["equivalent"]
     assert result["looks"] > 1
