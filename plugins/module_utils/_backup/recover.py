@@ -25,10 +25,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.operation i
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_splits
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import BROKEN_OFF, restore_key
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
-    BROKEN_OFF,
     end_reading,
-    restore_key,
     running_restores,
     settle_restores,
 )

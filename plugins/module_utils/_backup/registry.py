@@ -47,9 +47,11 @@ def register(ctx: Context, names: Sequence[str], role: Role, known: Optional[Kno
         world = _look(ctx, records, sessions, refs)
     planned = plan(world)
     raise_refusals(planned.refusals)
-    if planned.changed and known is not None and not ctx.check_mode:
+    if known is not None and not ctx.check_mode:
         for array in ctx.arrays.values():
-            array.capabilities()  # asked once, here: a start then needs no request beyond its own
+            # Asked here, also when nothing is new: a start then needs no request beyond its own, and a declaration,
+            # which asks no array, knows what this one can do today.
+            array.capabilities()
     fresh = {serial: dict(known(serial)) if known else {} for serial in sorted({ref.array for ref in refs})}
     stale = [
         ArrayRecord(serial, serial, now, {**(before.known if before else {}), **news})

@@ -39,15 +39,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.request imp
     journalled,
     send,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import (
     CANCELLED,
     FAILED,
     RUNNING,
-    end_reading,
     restore_key,
     restore_owner,
-    settle_restores,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import end_reading, settle_restores
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (

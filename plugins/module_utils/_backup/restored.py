@@ -12,25 +12,10 @@ from typing import Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import RUNNING, restore_owner
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Reader, UndefinedTarget
-
-#: The reason of a marker while its restore runs; with any other reason only a further restore clears it.
-RUNNING = "a restore runs"
-CANCELLED = "a restore was cancelled"
-FAILED = "a restore failed"
-BROKEN_OFF = "a restore was broken off"
-
-
-def restore_owner(target: VolumeRef) -> str:
-    """Return the name under which a restore onto a target reads its generation."""
-    return f"restore:{target}"
-
-
-def restore_key(key: str) -> str:
-    """Return how a restore's key is told from a backup's of the same name."""
-    return f"restore:{key}" if key else ""
 
 
 def running_restores(

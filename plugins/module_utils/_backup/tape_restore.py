@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import restore_key
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import restore_key
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
     Target,
     Wanted,
