@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,3 +182,11 @@ def site(empty: Site) -> Site:
     with empty.records() as records:
         records.put_volumes(volumes)
     return empty
+
+
+@pytest.fixture
+def now_offers(shared_array: Simulated) -> Iterator[Callable[..., None]]:
+    """Return what turns the array's knobs, until the test has ended."""
+    usual = {"replication_types": [2, 4, 5, 6, 7, 10, 11, 12, 13], "list_support": True, "max_sessions_per_source": 8}
+    yield shared_array.knobs
+    shared_array.knobs(**usual)

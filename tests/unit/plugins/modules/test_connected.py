@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -42,14 +41,6 @@ def _work(site: Any, work: Any = _ask, *, keep: bool = True) -> int:
 def _record(site: Any) -> Any:
     with site.records() as records:
         return records.array(site.array.serial)
-
-
-@pytest.fixture
-def now_offers(site: Any) -> Iterator[Callable[..., None]]:
-    """Return what turns the array's knobs, until the test has ended."""
-    usual = {"replication_types": [2, 4, 5, 6, 7, 10, 11, 12, 13], "list_support": True, "max_sessions_per_source": 8}
-    yield site.array.knobs
-    site.array.knobs(**usual)
 
 
 def test_what_the_client_learnt_is_kept_and_spares_requests_next_time(site: Any) -> None:

@@ -66,6 +66,18 @@ def test_too_few_backup_volumes_are_refused_or_with_strict_false_a_warning(site:
     assert warned["changed"] and "1 more are needed" in str(warned["warnings"])
 
 
+def test_the_arrays_own_session_limit_counts_when_a_policy_is_declared(site: Any, now_offers: Any) -> None:
+    now_offers(max_sessions_per_source=4)
+    site.done("eternus_volume", volumes=site.names("tv"), role="transaction")
+    asked = [_policy(site, generations=3, suspend=True)]
+    refused = site.refused("session_limit", "eternus_policy", policies=asked, strict=False)
+    assert (refused["details"]["sessions"], refused["details"]["limit"]) == (4, 4)
+    assert site.done("eternus_policy", policies=[_policy(site, generations=2, suspend=True)])["changed"]
+    now_offers(max_sessions_per_source=5)
+    assert not site.done("eternus_volume", volumes=site.names("tv"), role="transaction")["changed"]
+    assert site.done("eternus_policy", policies=asked, strict=False)["changed"]
+
+
 def test_a_policy_goes_while_there_is_no_history_and_by_force_the_history_stays(site: Any) -> None:
     site.policy("tv")
     site.backup("tv")

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.eternus.backup.plugins.module_utils._array.mapping import Offer
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup import policies
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import sessions_for, volumes_for
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method, Policy, Role
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord, Method, Policy, Role
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import START
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import House
 
 TV = VolumeRef("ET1", "6" * 32)
 
@@ -50,6 +53,38 @@ def test_volumes_of_another_size_do_not_count(house, refused):
     bvs(house, 2)
     bvs(house, 9, blocks=4096)
     refused("policy_violation", declare, house, {"volume": "oradata"})
+
+
+def _said(house, serial, types, *, maximum=0, by=""):
+    known = {"serial": by or serial, "capabilities": Offer(frozenset(types), frozenset(), maximum=maximum).as_json()}
+    with house.catalog.begin() as records:
+        records.put_array(ArrayRecord(serial, serial, START, known))
+
+
+def test_volumes_of_another_array_count_where_both_are_known_to_offer_rec(tmp_path):
+    house = House(tmp_path / "two", arrays=("ET1", "ET2"))
+    tvs(house, "oradata")
+    bvs(house, 2)
+    house.volume("far", Role.BACKUP, array="ET2")
+    lacking = {"volume": "oradata"}
+    for serial, types, by in (("ET1", (2, 4), ""), ("ET2", (2,), ""), ("ET2", (5,), "ET3")):
+        _said(house, serial, types, by=by)
+        with pytest.raises(BackupError) as caught:
+            declare(house, lacking)
+        assert caught.value.details["missing"] == 1
+    _said(house, "ET2", (5,))
+    assert declare(house, lacking).changed
+
+
+@pytest.mark.parametrize(("maximum", "most"), [(0, 6), (4, 2), (32, 30)])
+def test_what_the_array_said_bounds_the_generations_or_else_eight_sessions(house, refused, maximum, most):
+    tvs(house, "oradata")
+    _said(house, "ET1", (2,), maximum=maximum)
+    error = refused(
+        "session_limit", declare, house, {"volume": "oradata", "generations": most + 1, "suspend": True}, strict=False
+    )
+    assert error.details["limit"] == (maximum or 8)
+    assert declare(house, {"volume": "oradata", "generations": most, "suspend": True}, strict=False).changed
 
 
 def test_without_strict_too_few_volumes_are_a_warning(house):
