@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Pair, SessionState
@@ -147,6 +149,23 @@ def test_an_unknown_bv_is_never_allocated(house, refused):
         records.put_volumes([RegisteredVolume(volume, Role.BACKUP, START, unknown=True)])
     error = refused("no_unused_volume", house.start, "oradata")
     assert "bv1: unknown content" in error.message
+
+
+@pytest.mark.parametrize("change", [{"unknown": True}, {"role": Role.TRANSACTION}, None])
+def test_a_bv_that_changed_between_plan_and_allocation_is_left_and_another_is_taken(house, monkeypatch, change):
+    house.tv("oradata", 2)
+    apply_start = synchronize.apply_start
+
+    def meanwhile(work, world, steps):
+        monkeypatch.undo()
+        bv1 = world.volumes[house.by_name["bv1"].ref]
+        assert steps[0].bv == bv1.ref
+        with house.catalog.begin() as records:
+            records.remove_volumes([bv1.ref]) if change is None else records.put_volumes([replace(bv1, **change)])
+        return apply_start(work, world, steps)
+
+    monkeypatch.setattr(synchronize, "apply_start", meanwhile)
+    assert house.start("oradata").values["synchronizations"][0]["backup_volume"] == "bv2"
 
 
 def test_a_bv_in_a_session_by_other_hands_is_never_allocated(house, refused):
