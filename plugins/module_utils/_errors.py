@@ -58,6 +58,7 @@ class BackupError(Exception):
     :param message: one sentence that says what happened, without secrets.
     :param next_step: one sentence that says what to do next.
     :param unchanged: one sentence that says what was left as it was.
+    :param changed: whether something was changed all the same; ``unchanged`` says what was not.
     :param details: values for programs (volume names, sizes in bytes, return codes); plain JSON types only.
     """
 
@@ -68,6 +69,7 @@ class BackupError(Exception):
         *,
         next_step: str,
         unchanged: str = NOTHING_CHANGED,
+        changed: bool = False,
         **details: Any,
     ) -> None:
         super().__init__(message)
@@ -75,6 +77,7 @@ class BackupError(Exception):
         self.message = message
         self.next_step = next_step
         self.unchanged = unchanged
+        self.changed = changed
         self.details = details
 
     def as_result(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class BackupError(Exception):
             "error_class": self.error_class.value,
             "error": self.message,
             "unchanged": self.unchanged,
+            "changed": self.changed,
             "next_step": self.next_step,
             "details": self.details,
         }
@@ -92,19 +96,16 @@ class BackupError(Exception):
         return f"{self.error_class.value}: {self.message} {self.unchanged} Next: {self.next_step}"
 
 
-def combined(errors: Sequence[BackupError], unchanged: str = "") -> BackupError:
+def combined(errors: Sequence[BackupError], unchanged: str = "", *, changed: bool = False) -> BackupError:
     """Make one error out of several: the first one's class; every one is listed in ``details['errors']``.
 
     :param unchanged: what was left as it was, for all of them; empty: what each of them says.
     """
     first = errors[0]
+    changed = changed or any(error.changed for error in errors)
     unchanged = unchanged or " ".join(dict.fromkeys(error.unchanged for error in errors))
     if len(errors) == 1:
-        if unchanged == first.unchanged:
-            return first
-        return BackupError(
-            first.error_class, first.message, next_step=first.next_step, unchanged=unchanged, **first.details
-        )
+        return with_unchanged(first, unchanged, changed=changed)
     details = dict(first.details)
     details["errors"] = [error.as_result() for error in errors]
     return BackupError(
@@ -112,7 +113,20 @@ def combined(errors: Sequence[BackupError], unchanged: str = "") -> BackupError:
         _told([error.message for error in errors]),
         next_step=" ".join(dict.fromkeys(error.next_step for error in errors)),
         unchanged=unchanged,
+        changed=changed,
         **details,
+    )
+
+
+def with_unchanged(error: BackupError, unchanged: str, *, changed: bool) -> BackupError:
+    """Return the same error with another word on what was left as it was."""
+    return BackupError(
+        error.error_class,
+        error.message,
+        next_step=error.next_step,
+        unchanged=unchanged,
+        changed=changed,
+        **error.details,
     )
 
 

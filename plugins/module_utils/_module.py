@@ -21,6 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._options import (
     catalog_url,
     idle_args,
     invalid,
+    not_empty,
     wait_args,
     wait_options,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "catalog_url",
     "idle_args",
     "invalid",
+    "not_empty",
     "run",
     "wait_args",
     "wait_options",

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 #: The ports of the array's SMI-S agent (array.md, Connection).
 HTTP_PORT = 5988
 HTTPS_PORT = 5989
+
+#: A name, an IPv4 address, or an IPv6 address with or without brackets.
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.%]+[A-Za-z0-9]*\]?")
 
 DEFAULT_CATALOG_URL = "sqlite:////var/lib/eternus-backup/catalog.db"
 
@@ -71,6 +76,14 @@ def idle_args(**described: dict[str, Any]) -> dict[str, Any]:
 
 def array_options(params: Mapping[str, Any]) -> ArrayOptions:
     """Return how to reach the array; ``invalid_option`` when a number makes no sense."""
+    not_empty(params, "host", "username")
+    if not _HOST.fullmatch(params["host"]):
+        raise BackupError(
+            ErrorClass.INVALID_OPTION,
+            "host is neither a name nor an address.",
+            next_step="Give the name or address alone; port, username and password have options of their own.",
+            option="host",
+        )
     use_tls = params["use_tls"]
     port = params["port"] if params["port"] is not None else (HTTPS_PORT if use_tls else HTTP_PORT)
     if not 0 < port < 65536:
@@ -109,11 +122,18 @@ def wait_args(*, poll_interval: float = 5.0, wait_timeout: float = 600.0) -> dic
 
 def wait_options(params: Mapping[str, Any]) -> Wait:
     """Return how to wait; ``invalid_option`` when a number makes no sense."""
-    if not params["poll_interval"] > 0:
+    if not 0 < params["poll_interval"] < math.inf:
         raise invalid("poll_interval", params["poll_interval"], "Give a number of seconds above 0.")
-    if params["wait_timeout"] < 0:
+    if not 0 <= params["wait_timeout"] < math.inf:
         raise invalid("wait_timeout", params["wait_timeout"], "Give a number of seconds, 0 for one look and no wait.")
     return Wait(interval=params["poll_interval"], timeout=params["wait_timeout"])
+
+
+def not_empty(params: Mapping[str, Any], *options: str) -> None:
+    """Refuse options that are given and empty: a template that came out empty must never mean the default."""
+    for option in options:
+        if params[option] is not None and not str(params[option]).strip():
+            raise invalid(option, params[option], "Give a value, or leave it out.")
 
 
 def invalid(option: str, value: Any, next_step: str) -> BackupError:

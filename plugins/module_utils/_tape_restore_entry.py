@@ -13,12 +13,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import Wanted
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_restore import plan_restore, restore
+from ansible_collections.eternus.backup.plugins.module_utils._options import not_empty
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._times import moment_of
 
 
 def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Result:
     """Restore a volume from tape; check mode stops after the plan."""
+    not_empty(params, "backup_id", "target", "key")
     wanted = Wanted(
         volume=params["volume"],
         target=params["target"] or "",

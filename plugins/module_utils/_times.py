@@ -41,9 +41,11 @@ def moment_of(option: str, text: Optional[str]) -> Optional[datetime]:
 
     :raises BackupError: ``invalid_option`` for anything else.
     """
-    if text is None or not text.strip():
+    if text is None:
         return None
     words = text.strip()
+    if not words:
+        raise invalid(option, text, "Give a time in ISO 8601, or leave it out.")
     try:
         found = datetime.fromisoformat(words[:-1] + "+00:00" if words[-1] in "zZ" else words)
         return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)

@@ -167,6 +167,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
+    not_empty,
     run,
     wait_args,
     wait_options,
@@ -190,6 +191,7 @@ def main() -> None:
     params = module.params
 
     def work() -> Result:
+        not_empty(params, "key")
         wait, age = wait_options(params), length_of("max_age", params["max_age"])
         request = BackupRequest(key=params["key"] or "", max_age=age, suspend=params["suspend"])
 

@@ -140,6 +140,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
+    not_empty,
     run,
     wait_args,
     wait_options,
@@ -157,13 +158,15 @@ def main() -> None:
         **wait_args(),
         "volume": {"type": "str", "required": True},
         "generation": {"type": "int"},
-        **{name: {"type": "str"} for name in ("backup_id", "at", "target", "confirm", "key")},
+        **{name: {"type": "str"} for name in ("backup_id", "at", "target", "confirm")},
+        "key": {"type": "str", "no_log": False},
         "state": {"type": "str", "choices": ["restored", "cancelled"], "default": "restored"},
     }
     module = AnsibleModule(argument_spec=spec, mutually_exclusive=[WHICH], supports_check_mode=True)
     params = module.params
 
     def work() -> Result:
+        not_empty(params, "backup_id", "target", "key")
         wait, at = wait_options(params), moment_of("at", params["at"])
         choice = Choice(params["generation"], params["backup_id"] or "", at)
         request = RestoreRequest(

@@ -128,6 +128,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
     catalog_args,
+    invalid,
     run,
     wait_args,
     wait_options,
@@ -149,14 +150,20 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     params = module.params
 
-    def work(ctx: Context) -> Result:
-        wait = wait_options(params)
-        if params["state"] == "cancelled":
-            return cancel(ctx, params["volumes"], bvs=params["backup_volumes"], every=params["all"])
-        awaited = wait if params["state"] == "equivalent" else None
-        return start(ctx, params["volumes"], drop_untaped=params["drop_untaped"], wait=awaited)
+    def work() -> Result:
+        wait, cancels = wait_options(params), params["state"] == "cancelled"
+        if not cancels and (params["backup_volumes"] or params["all"]):
+            raise invalid("backup_volumes", params["backup_volumes"], "It goes with state: cancelled, as all does.")
 
-    run(module, lambda: on_array(params, check_mode=module.check_mode, work=work, rows="synchronizations"))
+        def act(ctx: Context) -> Result:
+            if cancels:
+                return cancel(ctx, params["volumes"], bvs=params["backup_volumes"], every=params["all"])
+            awaited = wait if params["state"] == "equivalent" else None
+            return start(ctx, params["volumes"], drop_untaped=params["drop_untaped"], wait=awaited)
+
+        return on_array(params, check_mode=module.check_mode, work=act, rows="synchronizations")
+
+    run(module, work)
 
 
 if __name__ == "__main__":

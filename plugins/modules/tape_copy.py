@@ -134,7 +134,7 @@ def main() -> None:
     def work(ctx: Context) -> Result:
         return copy_tapes(ctx, desk_of(params), params)
 
-    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work))
+    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work, makes=False))
 
 
 if __name__ == "__main__":

@@ -157,12 +157,14 @@ def apply_release(
 def still_standing(world: World, errors: Mapping[ReleaseCopy, BackupError], told: str) -> BackupError:
     """Return one error for sessions that could not be ended; ``told`` says what was done all the same."""
     names = ", ".join(f"{world.name(step.tv)} onto {world.name(step.bv)}" for step in errors)
-    return combined(list(errors.values()), unchanged=f"{told}The sessions of {names} still stand.")
+    return combined(list(errors.values()), unchanged=f"{told}The sessions of {names} still stand.", changed=bool(told))
 
 
 def settle_release(records: Records, step: ReleaseCopy, entry: JournalEntry, sessions: Sessions, now: datetime) -> None:
     """Write down that a session ended; its BV is unused when no generation, session or reader is left on it (§4)."""
     records.settle([entry.id], StepState.DONE, now)
+    if not any(row.tv == step.tv for row in records.allocations(bvs=[step.bv])):
+        return  # a session by other hands that was named
     records.set_suspended([step.bv], None)
     if is_idle(records, step.tv, step.bv, sessions):
         records.free([step.bv])
@@ -186,4 +188,4 @@ def _raise_partial(
     told += "Nothing was changed for the others." if started else "Nothing was changed."
     if unconfirmed:
         told = f"{told.partition('Nothing')[0]}The journal keeps what is not confirmed; the next run settles it."
-    raise combined(failed, unchanged=told)
+    raise combined(failed, unchanged=told, changed=bool(started) or unconfirmed)

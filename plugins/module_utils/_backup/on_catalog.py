@@ -17,12 +17,18 @@ from ansible_collections.eternus.backup.plugins.module_utils._result import Resu
 
 
 def on_catalog(
-    params: Mapping[str, Any], *, check_mode: bool, work: Callable[[Context], Result], reads: bool = False
+    params: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    work: Callable[[Context], Result],
+    reads: bool = False,
+    makes: bool = True,
 ) -> Result:
     """Do a work over the catalog alone. In check mode a catalog that is still to be made reads as empty.
 
     :param reads: the work only reads: outside check mode, a catalog that is not there is ``catalog_unavailable``.
+    :param makes: whether the work may make the catalog; a wrong URL must not pass for nothing to do.
     """
-    create = check_mode or not reads
+    create = check_mode or (makes and not reads)
     with closing(open_catalog(catalog_url(params), create=create, read_only=check_mode or reads)) as catalog:
         return work(Context(catalog, check_mode=check_mode))

@@ -65,7 +65,7 @@ def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operatio
     """Hold the leases of these volumes; ``busy`` names who holds one and since when (behaviour.md §4)."""
     names = sorted(lease_name(volume) for volume in volumes)
     now = ctx.clock.now()
-    with ctx.catalog.begin() as records:
+    with ctx.catalog.begin() as records, _by_name(records, volumes):
         dead = [lease for lease in records.leases() if lease.name in names and is_dead(lease.owner)]
         records.drop_leases(dead)
         leases = records.take_leases(names, ctx.owner, now, ctx.lease_seconds)
@@ -76,6 +76,20 @@ def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operatio
         raise lost_race() from error
     finally:
         _give_back(work)
+
+
+@contextmanager
+def _by_name(records: Records, volumes: Collection[VolumeRef]) -> Iterator[None]:
+    """Let a ``busy`` error call volumes by their names."""
+    try:
+        yield
+    except BackupError as error:
+        text = error.message
+        for volume in records.volumes(volumes):
+            text = text.replace(lease_name(volume.ref), f"Volume {volume.name}")
+        raise BackupError(
+            error.error_class, text, next_step=error.next_step, unchanged=error.unchanged, **error.details
+        ) from error
 
 
 def _give_back(work: Operation) -> None:

@@ -41,7 +41,7 @@ def plan_cancel(
         for session in world.mirrors_of(tv):
             if not _wanted(world, session, bvs, every):
                 continue
-            if not world.ours(session):
+            if not world.ours(session) and session.target not in bvs:
                 refusals.append(refuse_foreign(world, session))
                 continue
             steps.append(release(world, session))

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import Need, needs, sessions_for
+from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import (
+    Need,
+    needs,
+    sessions_for,
+    volumes_for,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_wrong_role
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, Role
@@ -40,9 +45,10 @@ def plan_declare(world: World, wanted: Sequence[Policy], pools: Collection[str],
         for need in needs(world, {**world.policies, **{policy.tv: policy for policy in wanted}})
         if need.missing and mine.intersection(need.tvs)
     ]
+    problems = _pinned_few(world, wanted) or [_too_few(world, need) for need in short]
     if strict and changed:
-        return PolicyPlan(changed, tuple(_too_few(world, need) for need in short))
-    return PolicyPlan(changed, (), tuple(_too_few(world, need).message for need in short))
+        return PolicyPlan(changed, tuple(problems))
+    return PolicyPlan(changed, (), tuple(problem.message for problem in problems))
 
 
 def plan_remove(world: World, tvs: Sequence[VolumeRef], *, force: bool) -> PolicyPlan:
@@ -58,9 +64,10 @@ def _refusal(world: World, policy: Policy, pools: Collection[str]) -> Optional[B
     name = world.name(policy.tv)
     if policy.generations < 1:
         return _violation(f"{name}: at least one generation is kept, not {policy.generations}.", "Declare 1 or more.")
-    numbers = (policy.tape_generations, policy.tape_days, policy.interval_days)
-    if min(numbers) < 0 or policy.tape_copies < 1:
-        return _violation(f"{name}: a number of days, generations or copies is too small.", "Declare 0 or more.")
+    least = {"tape_generations": 0, "tape_days": 0, "interval_days": 0, "tape_copies": 1}
+    for option, bound in least.items():
+        if getattr(policy, option) < bound:
+            return _violation(f"{name}: {option} is {getattr(policy, option)}.", f"Declare {bound} or more.")
     if policy.media.tape and policy.tape_pool not in pools:
         what = f"tape pool {policy.tape_pool!r} does not exist" if policy.tape_pool else "no tape pool is named"
         return _violation(
@@ -99,6 +106,18 @@ def _session_budget(world: World, policy: Policy) -> Optional[BackupError]:
     )
 
 
+def _pinned_few(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
+    return [
+        _violation(
+            f"{world.name(policy.tv)}: pinned are {len(policy.pinned)} backup volumes, and {policy.generations} "
+            f"generations need {volumes_for(policy)}.",
+            "Pin more backup volumes, declare fewer generations, or pin none.",
+        )
+        for policy in wanted
+        if policy.pinned and len(policy.pinned) < volumes_for(policy)
+    ]
+
+
 def _pinned_twice(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
     owners: dict[VolumeRef, VolumeRef] = {}
     declared = {**world.policies, **{policy.tv: policy for policy in wanted}}
@@ -116,7 +135,7 @@ def _too_few(world: World, need: Need) -> BackupError:
     return BackupError(
         ErrorClass.POLICY_VIOLATION,
         f"The policies of {names} need {need.needed} backup volumes of exactly {need.blocks} blocks on array "
-        f"{need.array}; {need.available} can serve them, {need.missing} more are needed.",
+        f"{need.array}; {need.available} can serve them, {need.missing} more must be registered.",
         next_step="Register more backup volumes of that size, declare fewer generations, or give strict: false.",
         needed=need.needed,
         available=need.available,
@@ -130,10 +149,10 @@ def _in_use(world: World, tv: VolumeRef) -> Optional[BackupError]:
     bound = [world.name(row.bv) for row in world.allocations.values() if row.tv == tv]
     if not history and not bound:
         return None
-    what = f"{len(history)} backups" if history else f"backup volumes bound to it ({', '.join(sorted(bound))})"
+    what = f"a history of {len(history)}" if history else f"something bound to it ({', '.join(sorted(bound))})"
     return _violation(
-        f"The policy of {world.name(tv)} cannot be removed: there are still {what}.",
-        "Delete the history and cancel its sessions first, or give force: true, which keeps the history readable.",
+        f"The policy of {world.name(tv)} cannot be removed: there is still {what}.",
+        "Cancel its sessions first; history goes by count. Or give force: true, which keeps the history readable.",
     )
 
 

@@ -129,7 +129,7 @@ def _conflict(volume: RegisteredVolume, what: str, reasons: Sequence[str] = ()) 
     return BackupError(
         ErrorClass.ROLE_CONFLICT,
         f"Volume {volume.name} {what}.",
-        next_step="Remove its policy, cancel its sessions and delete its history first, or name another volume.",
+        next_step="Remove its policy and cancel its sessions first, or name another volume; history goes by count.",
         volume=volume.name,
         role=volume.role.value,
         uses=list(reasons),

@@ -53,7 +53,7 @@ def choose_on_disk(world: World, tv: VolumeRef, choice: Choice) -> Backup:
         if not found.good_on_disk:
             raise _only_tape(name, found)
         return found
-    number = choice.generation or 1
+    number = 1 if choice.generation is None else choice.generation
     if not 1 <= number <= len(generations):
         raise BackupError(
             ErrorClass.NO_SUCH_GENERATION,

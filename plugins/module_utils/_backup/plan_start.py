@@ -54,13 +54,14 @@ def plan_start(world: World, tvs: Sequence[VolumeRef], *, drop_untaped: bool = F
     steps: list[Step] = []
     refusals: list[BackupError] = []
     warnings: list[str] = []
+    seen = world
     for tv in tvs:
         turn = _slot_holder(world, tv)
         if turn is not None and turn.source in tvs and world.active_mirror(tv) is None:
             warnings.append(_waits(world, tv, turn))
             continue
         try:
-            mine = _plan_one(world, tv, drop_untaped)
+            mine = _plan_one(world, tv, drop_untaped, seen)
         except BackupError as refusal:
             refusals.append(refusal)
             continue
@@ -69,7 +70,7 @@ def plan_start(world: World, tvs: Sequence[VolumeRef], *, drop_untaped: bool = F
     return Plan(tuple(steps), tuple(refusals), tuple(warnings))
 
 
-def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ...]:
+def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> tuple[Step, ...]:
     policy = world.policies.get(tv)
     if policy is None:
         raise refuse_no_policy(world, tv)
@@ -102,7 +103,7 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool) -> tuple[Step, ..
         giving_up = _giving_up(world, tv, policy, resumable)
         if giving_up is not None:
             return (*before, giving_up)
-    raise _refusal_without_volume(world, tv, policy)
+    raise _refusal_without_volume(world, tv, policy, seen)
 
 
 def _slot_holder(world: World, tv: VolumeRef) -> Optional[Session]:
@@ -189,7 +190,7 @@ def mirror_type(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[CopyType
     return copy_type if offered else None
 
 
-def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy) -> BackupError:
+def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy, seen: World) -> BackupError:
     """Return ``volume_in_use_by_tape`` where only a reader stands in the way, else ``no_unused_volume``."""
     for backup in world.backups.get(tv, ()):
         waits = backup.disk is not None and not backup.good_on_disk
@@ -198,7 +199,7 @@ def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy) -> Back
     for bv in policy.pinned:
         if bv in world.allocations and world.allocations[bv].tv != tv:
             return refuse_reserved(world, tv, bv)
-    return refuse_no_unused(world, tv, policy)
+    return refuse_no_unused(world, tv, policy, seen)
 
 
 def _giving_up(world: World, tv: VolumeRef, policy: Policy, resumable: Sequence[Session]) -> Optional[Step]:

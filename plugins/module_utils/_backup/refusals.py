@@ -108,12 +108,17 @@ def refuse_no_copy_type(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupErr
     )
 
 
-def refuse_no_unused(world: World, tv: VolumeRef, policy: Policy) -> BackupError:
-    """No BV that may be taken: says the size and what each registered BV is doing (behaviour.md §2.1, §4)."""
+def refuse_no_unused(world: World, tv: VolumeRef, policy: Policy, seen: World) -> BackupError:
+    """No BV that may be taken: says the size and what each registered BV is doing (behaviour.md §2.1, §4).
+
+    :param seen: the world as it is, without what this request would take for other volumes.
+    """
     source = world.volume(tv)
     volumes = []
     for bv in world.backup_volumes():
-        doing = world.doing(bv)
+        doing = seen.doing(bv)
+        if bv.ref in world.allocations and bv.ref not in seen.allocations:
+            doing += f", would be taken for {world.name(world.allocations[bv.ref].tv)}"
         same_size = (bv.volume.blocks, bv.volume.block_size) == (source.blocks, source.block_size)
         if policy.pinned and bv.ref not in policy.pinned:
             doing += ", not pinned by this policy"
@@ -125,7 +130,7 @@ def refuse_no_unused(world: World, tv: VolumeRef, policy: Policy) -> BackupError
         ErrorClass.NO_UNUSED_VOLUME,
         f"No unused backup volume of exactly {source.blocks} blocks ({source.size} bytes) for {world.name(tv)}: "
         f"{listed or 'no backup volume is registered'}.",
-        next_step="Register another backup volume of that size, or delete a generation.",
+        next_step="Register another backup volume of exactly that size, or declare fewer generations.",
         volume=world.name(tv),
         blocks=source.blocks,
         size=source.size,
@@ -138,7 +143,7 @@ def refuse_reserved(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
     return BackupError(
         ErrorClass.VOLUME_RESERVED,
         f"Backup volume {world.name(bv)} is pinned for {world.name(tv)} and is {world.doing(world.volumes[bv])}.",
-        next_step="Cancel that volume's session and delete its generation, or pin another backup volume.",
+        next_step="Pin another backup volume, or wait until that one is unused.",
         volume=world.name(tv),
         backup_volume=world.name(bv),
     )
@@ -161,7 +166,8 @@ def refuse_foreign(world: World, session: Session) -> BackupError:
         ErrorClass.VOLUME_RESERVED,
         f"The {session.copy_type.value} session of {world.name(session.source)} onto {world.name(session.target)} was "
         "not made by this catalog.",
-        next_step="End it where it was started.",
+        next_step="End it where it was started, or by eternus_sync, state: cancelled, with that backup volume by name; "
+        "if the catalog was lost or another one is meant, check catalog_url first.",
         volume=world.name(session.source),
         backup_volume=world.name(session.target),
     )

@@ -23,7 +23,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import session_list
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._errors import (
+    BackupError,
+    ErrorClass,
+    with_unchanged,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
 
 Key = tuple[VolumeRef, VolumeRef]
@@ -62,13 +66,8 @@ def journalled() -> Iterator[None]:
     try:
         yield
     except BackupError as error:
-        raise BackupError(
-            error.error_class,
-            error.message,
-            next_step=error.next_step,
-            unchanged="What was sent may have been done; the journal keeps the steps, and the next run settles them.",
-            **error.details,
-        ) from error
+        told = "What was sent may have been done; the journal keeps the steps, and the next run settles them."
+        raise with_unchanged(error, told, changed=True) from error
 
 
 def confirm(work: Operation, expected: Mapping[Key, Callable[[Optional[Session]], bool]]) -> Sessions:

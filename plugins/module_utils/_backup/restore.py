@@ -59,7 +59,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     UndefinedTarget,
     UsedKey,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._errors import (
+    BackupError,
+    ErrorClass,
+    with_unchanged,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
 
@@ -103,7 +107,11 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
         if asked.step is not None:
             settle_restores(ctx, asked.world.sessions, targets=[target.ref])
             _start(work, asked, asked.step)
-    session = _wait(ctx, asked, wait)
+    try:
+        session = _wait(ctx, asked, wait)
+    except BackupError as error:
+        going_on = f"The copy onto {target.name} was started, and {target.name} is undefined until it has ended."
+        raise with_unchanged(error, going_on, changed=asked.step is not None) from error
     return _result(asked, session, warnings, read_back=True)
 
 

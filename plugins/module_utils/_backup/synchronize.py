@@ -46,7 +46,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
+from ansible_collections.eternus.backup.plugins.module_utils._errors import (
+    BackupError,
+    ErrorClass,
+    combined,
+    with_unchanged,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
 
@@ -70,8 +75,17 @@ def start(ctx: Context, names: Sequence[str], *, drop_untaped: bool = False, wai
         before, plan, after = _start_all(work, tvs, drop_untaped)
     looks = 0
     if wait is not None:
-        after, looks = wait_equivalent(ctx, after, tvs, wait)
+        try:
+            after, looks = wait_equivalent(ctx, after, tvs, wait)
+        except BackupError as error:
+            begun = _started(after, plan)
+            raise with_unchanged(error, f"{begun}Nothing more was changed.", changed=bool(begun)) from error
     return _result(before, after, tvs, plan, told, looks)
+
+
+def _started(world: World, plan: Plan) -> str:
+    names = ", ".join(world.name(step.tv) for step in plan.steps if isinstance(step, (StartCopy, ResumeCopy)))
+    return f"Started before, and going on: {names}. " if names else ""
 
 
 def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) -> tuple[World, Plan, World]:

@@ -108,7 +108,7 @@ def apply_backup(work: Operation, world: World, splits: Sequence[SplitCopy]) -> 
     told = f"Taken all the same: {taken}. " if taken else ""
     if errors:
         told = f"{told}Nothing was recorded for the others."
-        raise combined([*errors.values(), *standing.values()], unchanged=told)
+        raise combined([*errors.values(), *standing.values()], unchanged=told, changed=bool(recorded))
     if standing:
         raise still_standing(world, standing, told)
     return sessions

@@ -153,7 +153,7 @@ def open_catalog(url: str = DEFAULT_URL, *, create: bool = True, read_only: bool
 def _door(url: str) -> Union[SqliteDoor, PostgresDoor]:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise _bad_url() from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":

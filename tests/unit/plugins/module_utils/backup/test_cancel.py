@@ -101,3 +101,12 @@ def test_a_session_by_other_hands_is_never_cancelled(house, refused):
 def test_a_bv_that_is_not_registered_cannot_be_named(house, refused):
     house.tv("oradata", 1)
     refused("not_registered", house.cancel, "oradata", bvs=["bv9"])
+
+
+def test_a_session_by_other_hands_is_ended_when_its_bv_is_named(house):
+    tv = house.tv("oradata")
+    foreign = house.volume("foreign", Role.BACKUP)
+    house.array._start(CopyType.EC, Pair(house.by_name["oradata"], foreign))
+    assert house.cancel("oradata", bvs=["foreign"]).changed
+    assert house.look().active_mirror(tv) is None
+    assert house.unused() == ["foreign"]

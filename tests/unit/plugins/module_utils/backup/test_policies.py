@@ -91,7 +91,7 @@ def test_without_strict_too_few_volumes_are_a_warning(house):
     tvs(house, "oradata")
     result = declare(house, {"volume": "oradata"}, strict=False)
     assert result.changed
-    assert "3 more are needed" in result.warnings[0]
+    assert "3 more must be registered" in result.warnings[0]
 
 
 def test_policies_that_share_a_sync_slot_need_the_sum_of_their_generations_plus_one(house, refused):
@@ -258,3 +258,19 @@ def test_the_number_of_sessions_a_policy_holds(house):
     assert sessions_for(Policy(TV, 3, suspend=True)) == 4
     assert sessions_for(Policy(TV, 3)) == 1
     assert sessions_for(Policy(TV, 3, method=Method.DIFFERENTIAL)) == 3
+
+
+def test_too_few_pinned_volumes_are_told_as_such(house, refused):
+    tvs(house, "oradata")
+    bvs(house, 5)
+    error = refused("policy_violation", declare, house, {"volume": "oradata", "pinned": ["bv1", "bv1", "bv2"]})
+    assert error.message == "oradata: pinned are 2 backup volumes, and 2 generations need 3."
+
+
+@pytest.mark.parametrize(("option", "least"), [("tape_copies", 1), ("tape_days", 0)])
+def test_a_number_that_makes_no_sense_is_named_with_its_bound(house, refused, option, least):
+    tvs(house, "oradata")
+    bvs(house, 3)
+    error = refused("policy_violation", declare, house, {"volume": "oradata", option: least - 1})
+    assert option in error.message
+    assert error.next_step == f"Declare {least} or more."

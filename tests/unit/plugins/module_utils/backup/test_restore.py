@@ -245,6 +245,7 @@ def test_a_target_that_another_copy_writes_is_busy(house, oradata, refused):
 
 def test_a_generation_that_does_not_exist_is_refused(house, oradata, refused):
     refused("no_such_generation", run, house, choice=Choice(generation=3))
+    refused("no_such_generation", run, house, choice=Choice(generation=0))
     refused("no_such_backup", run, house, choice=Choice(backup_id="nope"))
     refused("no_such_backup", run, house, choice=Choice(at=house.clock.now() - timedelta(days=9)))
 

@@ -364,3 +364,26 @@ def test_the_round_trips_of_a_start_do_not_grow_with_the_lists(house):
     before = house.array.round_trips
     house.start(*names)
     assert house.array.round_trips - before == 3
+
+
+def test_a_refusal_tells_what_bvs_do_now_and_not_what_its_plan_would_have_done(house, refused):
+    house.tv("oradata", 1)
+    house.tv("redolog")
+    error = refused("no_unused_volume", house.start, "oradata", "redolog")
+    assert "bv1: unused, would be taken for oradata" in error.message
+
+
+def test_a_wait_that_fails_tells_what_was_started_before(house):
+    house.tv("oradata", 1)
+    house.array.faults.append(Fault("sessions", "unreachable", skip=2))
+    with pytest.raises(BackupError) as caught:
+        house.equivalent("oradata")
+    assert caught.value.unchanged == "Started before, and going on: oradata. Nothing more was changed."
+    assert caught.value.changed
+
+
+def test_busy_calls_a_volume_by_its_name(house):
+    tv = house.tv("oradata", 1)
+    with operation(house.context(owner="job-17"), [tv]), pytest.raises(BackupError) as caught:
+        house.start("oradata")
+    assert caught.value.message.startswith("Volume oradata is held by job-17")
