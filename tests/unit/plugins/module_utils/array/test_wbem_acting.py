@@ -288,7 +288,10 @@ def test_lists_that_were_kept_as_offered_and_are_offered_no_more_go_one_by_one(s
     pairs = three(first)
     first.capabilities()
     sim.knobs(list_support=False, jobs=jobs)
-    kept = lambda: sim.connect(known=first.known)  # noqa: E731
+
+    def kept() -> Any:
+        return sim.connect(known=first.known)
+
     assert errors(kept().start(EC, pairs)) == [None] * 3
     until_equivalent(first)
     assert errors(kept().suspend(EC, pairs)) == [None] * 3
