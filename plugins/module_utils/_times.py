@@ -21,7 +21,7 @@ def length_of(option: str, text: Optional[str]) -> Optional[timedelta]:
 
     :raises BackupError: ``invalid_option`` for anything else, and for no time at all.
     """
-    if text is None or not text.strip():
+    if text is None:
         return None
     words = text.strip().lower()
     parts = _LENGTH.findall(words)

@@ -63,7 +63,7 @@ def test_too_few_backup_volumes_are_refused_or_with_strict_false_a_warning(site:
     refused = site.refused("policy_violation", "eternus_policy", policies=[_policy(site, generations=3)])
     assert (refused["details"]["needed"], refused["details"]["available"]) == (4, 3)
     warned = site.done("eternus_policy", policies=[_policy(site, generations=3)], strict=False)
-    assert warned["changed"] and "1 more are needed" in str(warned["warnings"])
+    assert warned["changed"] and "1 more must be registered" in str(warned["warnings"])
 
 
 def test_the_arrays_own_session_limit_counts_when_a_policy_is_declared(site: Any, now_offers: Any) -> None:

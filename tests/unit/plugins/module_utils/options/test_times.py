@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -31,9 +32,17 @@ def test_what_is_no_length_of_time_is_an_invalid_option_that_is_named(text: str)
     assert refused.value.error_class is ErrorClass.INVALID_OPTION and refused.value.details["option"] == "max_age"
 
 
-@pytest.mark.parametrize("text", [None, "", " "])
-def test_nothing_given_is_no_time_at_all(text: str | None) -> None:
-    assert length_of("max_age", text) is None and moment_of("at", text) is None
+def test_nothing_given_is_no_time_at_all() -> None:
+    assert length_of("max_age", None) is None
+    assert moment_of("at", None) is None
+
+
+@pytest.mark.parametrize("text", ["", " "])
+@pytest.mark.parametrize("read", [length_of, moment_of])
+def test_a_template_that_came_out_empty_never_means_the_default(read: Callable[..., object], text: str) -> None:
+    with pytest.raises(BackupError) as caught:
+        read("option", text)
+    assert caught.value.error_class.value == "invalid_option"
 
 
 FIRST, LAST = datetime.fromisoformat("0002-01-01"), datetime.fromisoformat("9998-01-01")
