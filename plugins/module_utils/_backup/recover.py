@@ -64,7 +64,7 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
     with work.ctx.catalog.read() as records:
         found = [_Found(entry, step_of(entry)) for entry in records.open_entries(tvs)]
         running = restores and running_restores(records, tvs, tvs)
-        names = {volume.ref: volume.name for volume in records.volumes()} if found else {}
+        names = {volume.ref: volume.name for volume in records.volumes()} if found or running else {}
     if not found and not running:
         return []
     told = _settle_journal(work, tvs, found, names) if found else []

@@ -135,10 +135,14 @@ def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
             for session in sessions:
                 records.remove_reader(session.source, restore_owner(target.ref))
         pairs = [(session.copy_type, Pair(source, target)) for session, source in ours.items()]
-        errors = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
+        told = f"The copy may have been ended; {target.name} stays marked as undefined."
+        try:
+            errors = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
+        except BackupError as error:
+            raise with_unchanged(error, told, changed=True) from error
         for error in errors.values():
             if error is not None:
-                raise error
+                raise with_unchanged(error, told, changed=True)
         confirm(work, {session.key: gone for session in sessions})
         with work.transaction() as records:
             for session in sessions:
