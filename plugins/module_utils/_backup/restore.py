@@ -140,9 +140,9 @@ def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
             errors = send(work, pairs, lambda array, copy_type, wanted: array.release(copy_type, wanted))
         except BackupError as error:
             raise with_unchanged(error, told, changed=True) from error
-        for error in errors.values():
-            if error is not None:
-                raise with_unchanged(error, told, changed=True)
+        for refusal in errors.values():
+            if refusal is not None:
+                raise with_unchanged(refusal, told, changed=True)
         confirm(work, {session.key: gone for session in sessions})
         with work.transaction() as records:
             for session in sessions:
