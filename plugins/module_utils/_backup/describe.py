@@ -55,9 +55,7 @@ def backup_view(world: World, backup: Backup) -> dict[str, Any]:
         "suspend": backup.suspend,
         "hold": backup.hold,
         "size": backup.size,
-        "disk": {"state": backup.disk.state.value, "backup_volume": world.name(backup.disk.bv)}
-        if backup.disk
-        else None,
+        "disk": disk_view(world, backup),
         "tape_state": tape_state(backup).value,
         "tape": [tape_view(copy) for copy in backup.tape],
     }
