@@ -65,7 +65,8 @@ class SqlCatalog:
         """Open what is there; say so when nothing is and this task makes none."""
         if self._door.exists():
             engine = self._door.engine()
-            try:
+            with contextlib.ExitStack() as failing:
+                failing.callback(engine.dispose)
                 with self._door.reading(engine) as connection:
                     self._door.prepare(connection)
                     version = version_of(connection)
@@ -74,9 +75,7 @@ class SqlCatalog:
                 if version < CURRENT:
                     with self._door.writing(engine) as connection:
                         upgrade(connection, self._door.where)
-            except BaseException:
-                engine.dispose()
-                raise
+                failing.pop_all()
             self._engine = engine
         elif not self._create:
             raise unavailable(f"There is no catalog {self._door.where} yet.", _HOW_TO_MAKE, catalog=self._door.where)
