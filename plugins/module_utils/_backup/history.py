@@ -101,7 +101,7 @@ def use_of(world: World, bv: RegisteredVolume) -> str:
 
 
 def _good(backup: Backup) -> bool:
-    return backup.good_on_disk or any(copy.state is TapeState.WRITTEN for copy in backup.tape)
+    return backup.good_on_disk or backup.good_on_tape
 
 
 def _policy(world: World, policy: Policy) -> dict[str, Any]:
@@ -198,6 +198,6 @@ def _counts(world: World, tvs: Sequence[VolumeRef]) -> dict[str, int]:
         "volumes": len(tvs),
         "backups": len(history),
         "on_disk": sum(backup.good_on_disk for backup in history),
-        "on_tape": sum(any(copy.state is TapeState.WRITTEN for copy in backup.tape) for backup in history),
+        "on_tape": sum(backup.good_on_tape for backup in history),
         **{f"tape_{state.value}": legs[state] for state in (TapeState.QUEUED, TapeState.WRITING, TapeState.FAILED)},
     }

@@ -65,7 +65,7 @@ def satisfied_by(world: World, tv: VolumeRef, request: BackupRequest) -> Optiona
         return next((backup for backup in history if backup.id == request.used[tv]), None)
     if request.max_age is None:
         return None
-    good = [b for b in history if b.good_on_disk or any(copy.state is TapeState.WRITTEN for copy in b.tape)]
+    good = [b for b in history if b.good_on_disk or b.good_on_tape]
     newest = good[-1] if good else None
     return newest if newest is not None and newest.point_in_time >= world.now - request.max_age else None
 

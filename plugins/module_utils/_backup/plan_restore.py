@@ -20,7 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_session_limit
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Role, TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Role
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
@@ -46,7 +46,7 @@ def choose_on_disk(world: World, tv: VolumeRef, choice: Choice) -> Backup:
         return found
     if choice.at is not None:
         at = choice.at
-        whole = [backup for backup in world.backups.get(tv, ()) if backup.good_on_disk or _on_tape(backup)]
+        whole = [backup for backup in world.backups.get(tv, ()) if backup.good_on_disk or backup.good_on_tape]
         found = next((backup for backup in reversed(whole) if backup.point_in_time <= at), None)
         if found is None:
             raise _no_backup(f"{name} has no backup of {at.isoformat()} or before.", "Choose a later time.")
@@ -185,17 +185,12 @@ def _no_backup(message: str, next_step: str) -> BackupError:
     return BackupError(ErrorClass.NO_SUCH_BACKUP, message, next_step=next_step)
 
 
-def _on_tape(backup: Backup) -> bool:
-    return any(copy.state is TapeState.WRITTEN for copy in backup.tape)
-
-
 def _only_tape(name: str, backup: Backup) -> BackupError:
-    on_tape = _on_tape(backup)
-    where = "is only on tape" if on_tape else "is being dropped from disk"
+    where = "is only on tape" if backup.good_on_tape else "is being dropped from disk"
     return BackupError(
         ErrorClass.NO_SUCH_GENERATION,
         f"Backup {backup.id} of {name} {where}.",
-        next_step="Restore it with tape_restore." if on_tape else "Choose another backup.",
+        next_step="Restore it with tape_restore." if backup.good_on_tape else "Choose another backup.",
         volume=name,
         backup_id=backup.id,
     )

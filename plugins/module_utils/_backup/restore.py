@@ -201,7 +201,8 @@ def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
 def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -> _Asked:
     world = observe(ctx, [tv])
     backup = choose_on_disk(world, tv, request.choice)
-    if _under_way(world, backup, target) or _used(ctx, request, target):
+    used = target.ref not in world.undefined and _used(ctx, request, target)
+    if used or _under_way(world, backup, target):
         return _Asked(world, backup, target, None)
     step = plan_restore(world, backup, target, confirm=request.confirm, key=request.key)
     return _Asked(world, backup, target, step)

@@ -76,7 +76,8 @@ def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
     source = the_volume(records, wanted.volume)
     backup, copy = choose_backup(source.name, records.backups(tvs=[source.ref]), wanted)
     target = choose_target(ctx, records, wanted.target, source)
-    if target.ref in records.used_keys(restore_key(wanted.key), [target.ref]):
+    whole = not records.undefined_targets([target.ref])
+    if whole and target.ref in records.used_keys(restore_key(wanted.key), [target.ref]):
         return TapeRestorePlan(source.name, backup, copy, (), target, needed=False)
     refuse_target(records, source, target, wanted)
     refuse_sessions(ctx, records, source, target)

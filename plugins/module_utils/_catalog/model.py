@@ -215,6 +215,11 @@ class Backup:
         """Tell whether its disk copy counts as a generation."""
         return self.disk is not None and self.disk.state is DiskState.VALID
 
+    @property
+    def good_on_tape(self) -> bool:
+        """Tell whether a tape copy of it is written."""
+        return any(copy.state is TapeState.WRITTEN for copy in self.tape)
+
 
 @dataclass(frozen=True)
 class UsedKey:

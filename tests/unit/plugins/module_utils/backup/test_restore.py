@@ -133,6 +133,15 @@ def test_a_key_of_a_restore_that_the_array_refused_is_not_used_up(house, oradata
     assert run(house, key="job-9").changed
 
 
+def test_a_key_whose_restore_was_cancelled_restores_again(house, oradata):
+    run(house, key="job-9", wait=Wait(0.5, 0.0))
+    restore.cancel_restore(house.context(), RestoreRequest("oradata"))
+    again = run(house, key="job-9")
+    assert (again.values["finished"], again.changed) == (True, True)
+    assert content(house, "oradata") == oradata[0]
+    assert marked(house) == []
+
+
 def test_the_end_of_one_restore_says_nothing_of_another_one(house, oradata):
     house.volume("scratch", None)
     run(house, wait=Wait(0.5, 0.0))
