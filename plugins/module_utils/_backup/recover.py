@@ -20,11 +20,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, step_of
-from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world, session_list
+from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_splits
-from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions
+from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions, look
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import BROKEN_OFF, restore_key
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
     end_reading,
@@ -69,7 +69,7 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
         return []
     told = _settle_journal(work, tvs, found, names) if found else []
     if running:
-        ended = settle_restores(work.ctx, _look(work.ctx), tvs=tvs, targets=tvs)
+        ended = settle_restores(work.ctx, look(work.ctx), tvs=tvs, targets=tvs)
         told += [f"A restore onto {names.get(target, target.device_id)} has ended." for target in ended]
     return told
 
@@ -130,10 +130,6 @@ def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[Wor
     return world, told
 
 
-def _look(ctx: Context) -> Sessions:
-    return {session.key: session for session in session_list(ctx)}
-
-
 def _moment(item: _Found, sessions: Sessions) -> datetime:
     """Return a time no earlier than the split: the array's own, unless its clock is behind the journal's."""
     session = _session(item.step, sessions)
@@ -154,7 +150,7 @@ def _settled_sessions(work: Operation, found: Sequence[_Found]) -> Sessions:
             return True
         return all(_acted(item.step, sessions) for item in found)
 
-    return wait_until(lambda: _look(work.ctx), done, CONFIRM, work.ctx.clock).last
+    return wait_until(lambda: look(work.ctx), done, CONFIRM, work.ctx.clock).last
 
 
 def _session(step: ArrayStep, sessions: Sessions) -> Optional[Session]:

@@ -11,7 +11,11 @@ from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, Volume, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import raise_refusals, read_world
+from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
+    raise_refusals,
+    read_world,
+    session_list,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_registry import (
     RegistryPlan,
     plan_register,
@@ -132,8 +136,7 @@ def _sessions_if_needed(ctx: Context, world: World, wanted: Iterable[Volume], ro
     for volume in wanted:
         before = world.volumes.get(volume.ref)
         if before is not None and (before.role is not role or before.volume.blocks != volume.blocks):
-            found = {session.key: session for array in ctx.arrays.values() for session in array.sessions()}
-            return tuple(found.values())
+            return tuple(session_list(ctx))
     return ()
 
 

@@ -20,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     SessionState,
     VolumeRef,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import session_list
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
@@ -60,6 +61,11 @@ def send(work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send) 
     return answers
 
 
+def look(ctx: Context) -> Sessions:
+    """Read the sessions of every array of this run, by source and target."""
+    return {session.key: session for session in session_list(ctx)}
+
+
 @contextmanager
 def journalled() -> Iterator[None]:
     """Let an error from here on say the truth: what was journalled may have been done."""
@@ -73,13 +79,10 @@ def journalled() -> Iterator[None]:
 def confirm(work: Operation, expected: Mapping[Key, Callable[[Optional[Session]], bool]]) -> Sessions:
     """Read session lists until each expectation is met or the bound has run out; return the last list."""
 
-    def look() -> Sessions:
-        return {session.key: session for session in session_list(work.ctx)}
-
     def done(sessions: Sessions) -> bool:
         return all(met(sessions.get(key)) for key, met in expected.items())
 
-    return wait_until(look, done, CONFIRM, work.ctx.clock).last
+    return wait_until(lambda: look(work.ctx), done, CONFIRM, work.ctx.clock).last
 
 
 def shown(session: Optional[Session]) -> bool:
