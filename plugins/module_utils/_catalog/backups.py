@@ -19,6 +19,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Backup,
     Cartridge,
     DiskState,
+    RestoreTest,
     TapeCopy,
     TapePart,
     TapePool,
@@ -34,6 +35,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
     PART,
     POOL,
     TAPE,
+    TEST,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import ref_of
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
@@ -54,6 +56,11 @@ class BackupRows(LeaseRows):
     ) -> Sequence[Backup]:
         table = self._t.backups
         return self._whole(tv & one for tv in of(table, "tv", tvs) for one in among(table.c.id, ids))
+
+    def unfinished_tape(self) -> Sequence[Backup]:
+        tapes = self._t.tapes
+        waiting = sa.select(tapes.c.backup_id).where(tapes.c.state != TapeState.WRITTEN.value)
+        return self._whole([self._t.backups.c.id.in_(waiting)])
 
     def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
         """Return the id of the backup that a key made of each TV, also when it has gone; none for an empty key."""
@@ -106,6 +113,13 @@ class BackupRows(LeaseRows):
         table = self._t.backups
         without = [~sa.exists().where(copies.c.backup_id == table.c.id) for copies in (self._t.disks, self._t.tapes)]
         self._delete(table, [sa.and_(one, *without) for one in among(table.c.id, ids)])
+
+    def restore_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[RestoreTest]:
+        found = map(TEST.value, self._all(self._t.tests, of(self._t.tests, "tv", tvs)))
+        return sorted(found, key=lambda one: (one.tested_at, one.id))
+
+    def add_restore_test(self, test: RestoreTest) -> None:
+        self._insert(self._t.tests, [TEST.row(test)])
 
     def set_hold(self, ids: Collection[str], hold: bool) -> None:
         """Keep backups whatever the rules say, or no longer; :class:`Conflict` when one is not there."""

@@ -22,6 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Policy,
     Reader,
     RegisteredVolume,
+    RestoreTest,
     Role,
     StepState,
     TapeCopy,
@@ -82,6 +83,9 @@ class Records(Protocol):
     ) -> Sequence[Backup]:
         """Return backups with their copies, oldest first by point in time, then id."""
 
+    def unfinished_tape(self) -> Sequence[Backup]:
+        """Return the backups with a tape copy that is not written: queued, writing or failed."""
+
     def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
         """Return the id of the backup that a key made of each TV, also when it has gone; none for an empty key."""
 
@@ -109,6 +113,10 @@ class Records(Protocol):
         """
 
     def set_hold(self, ids: Collection[str], hold: bool) -> None: ...
+
+    # restore tests
+    def restore_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[RestoreTest]: ...
+    def add_restore_test(self, test: RestoreTest) -> None: ...
 
     # readers of backup volumes
     def readers(self, bvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Reader]: ...

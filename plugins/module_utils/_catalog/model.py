@@ -45,10 +45,15 @@ class Media(str, Enum):
 
 
 class DiskState(str, Enum):
-    """The state of a disk copy. ``LEAVING``: struck from the generations, its drop waits for a reader (§5)."""
+    """The state of a disk copy.
+
+    ``LEAVING``: struck from the generations, its drop waits for a reader (§5), or for the copy that overwrites it (§3).
+    ``BORROWED``: media *tape*; it never was a generation, and its BV is kept until the tape copies are written (§3).
+    """
 
     VALID = "valid"
     LEAVING = "leaving"
+    BORROWED = "borrowed"
 
 
 class TapeState(str, Enum):
@@ -195,7 +200,11 @@ class TapeCopy:
 
 @dataclass(frozen=True)
 class Backup:
-    """One immutable id and point in time for one TV; disk and tape copies are attributes (behaviour.md §1)."""
+    """One immutable id and point in time for one TV; disk and tape copies are attributes (behaviour.md §1).
+
+    ``group_id``: the same for all members of a consistency group; ``consistent`` and ``skew_ms`` (milliseconds between
+    the first and the last member, at most) say how they were split, None outside a group (§3).
+    """
 
     id: str
     tv: VolumeRef
@@ -207,6 +216,8 @@ class Backup:
     key: str = ""
     group_id: str = ""
     hold: bool = False
+    consistent: Optional[bool] = None
+    skew_ms: Optional[int] = None
     disk: Optional[DiskCopy] = None
     tape: tuple[TapeCopy, ...] = ()
 
@@ -214,6 +225,11 @@ class Backup:
     def good_on_disk(self) -> bool:
         """Tell whether its disk copy counts as a generation."""
         return self.disk is not None and self.disk.state is DiskState.VALID
+
+    @property
+    def whole_on_disk(self) -> bool:
+        """Tell whether its disk copy may be read: a generation, or one that was only borrowed for tape (§3)."""
+        return self.disk is not None and self.disk.state in (DiskState.VALID, DiskState.BORROWED)
 
     @property
     def good_on_tape(self) -> bool:
@@ -276,6 +292,26 @@ class UndefinedTarget:
     backup_id: str
     since: datetime
     reason: str
+
+
+@dataclass(frozen=True)
+class RestoreTest:
+    """What became of a restore test: a backup was brought back and compared (behaviour.md §6). It outlives the backup.
+
+    ``source``: ``disk`` or ``tape``; ``copy``: the number of the tape copy, 0 for disk; ``size`` in bytes.
+    """
+
+    id: str
+    backup_id: str
+    tv: VolumeRef
+    target: VolumeRef
+    source: str
+    copy: int
+    tested_at: datetime
+    ok: bool
+    size: int
+    sha256: str
+    message: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ ENTRY = Shape(model.JournalEntry)
 UNDEFINED = Shape(model.UndefinedTarget)
 POOL = Shape(model.TapePool)
 CARTRIDGE = Shape(model.Cartridge)
+TEST = Shape(model.RestoreTest)
 
 
 class Tables:
@@ -81,6 +82,7 @@ class Tables:
         of_pool = sa.ForeignKeyConstraint(["pool"], ["eternus_pools.name"])
         self.cartridges = table("cartridges", CARTRIDGE, "", ("barcode",), of_pool)
         self.cartridges.c.pool.nullable = True  # in no pool
+        self.tests = table("restore_tests", TEST, "", ("id",))
 
         _index(self.volumes, "name")
         _index(self.volumes, "ref_device")
@@ -89,6 +91,8 @@ class Tables:
         _index(self.parts, "barcode")
         _index(self.journal, "sequence", where=self.journal.c.state == "intended")
         _index(self.cartridges, "pool")
+        _index(self.tests, *_ref("tv"), "tested_at")
+        _index(self.tapes, "backup_id", "state", where=self.tapes.c.state != "written")
 
     def _table(self, name: str, shape: Any, more: str, key: Sequence[str], *constraints: Any) -> sa.Table:
         """Make a table with the product's prefix: a PostgreSQL database may hold other things too.
@@ -149,8 +153,23 @@ def _make(connection: sa.Connection) -> None:
     tables().metadata.create_all(connection, checkfirst=True)
 
 
+def _add_missing(connection: sa.Connection) -> None:
+    """Make tables, columns and indexes that are not there yet; a new column of a row that is there is empty."""
+    tables().metadata.create_all(connection, checkfirst=True)
+    there = sa.inspect(connection)
+    for table in tables().metadata.sorted_tables:
+        have = {column["name"] for column in there.get_columns(table.name)}
+        for column in (column for column in table.c if column.name not in have):
+            kind = column.type.compile(connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+        known = {index["name"] for index in there.get_indexes(table.name)}
+        for index in (index for index in table.indexes if index.name not in known):
+            index.create(connection)
+
+
 #: In order, without gaps. A release that changes the tables adds a step; no step is ever taken away.
-STEPS: Sequence[Step] = (Step(1, _make),)
+#: 2: group backups say whether they are consistent; restore tests.
+STEPS: Sequence[Step] = (Step(1, _make), Step(2, _add_missing))
 
 #: The schema version that this release reads and writes.
 CURRENT = STEPS[-1].to
