@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.interface import Array
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Capabilities, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import default_owner
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
@@ -22,7 +22,11 @@ LEASE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Context:
-    """The adapters and the clock of one operation. ``arrays`` are those that this run is connected to, by serial."""
+    """The adapters and the clock of one operation. ``arrays`` are those that this run is connected to, by serial.
+
+    ``offers`` is what the arrays of all registered volumes said that they can do, as the catalog keeps it: for the
+    other end of REC and ROPC, which need not be reached (behaviour.md §2.7). What a connected array says goes first.
+    """
 
     catalog: Catalog
     arrays: Mapping[str, Array] = field(default_factory=dict)
@@ -30,6 +34,7 @@ class Context:
     owner: str = field(default_factory=default_owner)
     lease_seconds: float = LEASE_SECONDS
     check_mode: bool = False
+    offers: Mapping[str, Capabilities] = field(default_factory=dict)
 
     def array_of(self, volume: VolumeRef) -> Array:
         """Return the array that a volume lies on; ``array_unreachable`` when this run is not connected to it."""

@@ -10,8 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.mapping import Offer
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import Capabilities, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import policy_view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
@@ -20,6 +19,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
     resolve,
     transaction_volumes,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.offered import offered
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_policy import plan_declare, plan_remove
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
@@ -79,20 +79,9 @@ def _look(
     if len(tvs) != len(names):
         raise _twice(names)
     world = read_world(ctx, records, (), {})
-    world = replace(world, capabilities=_offered(records, {volume.array for volume in world.volumes}))
+    world = replace(world, capabilities=offered(records, {volume.array for volume in world.volumes}))
     policies = [_policy(records, tv, item) for tv, item in zip(tvs, wanted)]
     return world, [pool.name for pool in records.pools()], policies
-
-
-def _offered(records: Records, arrays: Collection[str]) -> dict[str, Capabilities]:
-    """Return what arrays said that they can do, as the catalog keeps it: a declaration asks no array."""
-    kept = {serial: record.known for serial in arrays for record in [records.array(serial)] if record is not None}
-    offers = {
-        serial: Offer.from_json(known.get("capabilities", ""))
-        for serial, known in kept.items()
-        if known.get("serial") == serial
-    }
-    return {serial: offer.capabilities() for serial, offer in offers.items() if offer is not None}
 
 
 def _policy(records: Records, tv: VolumeRef, item: Mapping[str, Any]) -> Policy:
