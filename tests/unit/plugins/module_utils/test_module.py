@@ -11,6 +11,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from ansible_collections.eternus.backup.tests.unit.support.run_module import module_environment
 
 _PROLOGUE = """
@@ -62,6 +64,7 @@ def test_a_state_that_was_not_there_before_is_empty_in_the_diff() -> None:
     assert result["diff"] == {"before": {}, "after": {"a": 2}}
 
 
+@pytest.mark.rule("R4.2")
 def test_a_refusal_says_its_class_what_was_left_and_what_to_do_next() -> None:
     rc, result, _err = outcome(
         'raise BackupError(ErrorClass.SIZE_MISMATCH, "It is too small.", next_step="Use another.", size=5)'

@@ -51,6 +51,7 @@ def test_the_password_is_in_no_representation() -> None:
     assert _options.catalog_args()["catalog_url"]["no_log"] is True
 
 
+@pytest.mark.rule("R4.34")
 @given(st.integers())
 def test_a_port_is_one_or_refused(port: int) -> None:
     if 0 < port < 65536:

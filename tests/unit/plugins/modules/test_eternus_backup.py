@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
 from ansible_collections.eternus.backup.plugins.module_utils._backup.take import take_backup
 from ansible_collections.eternus.backup.plugins.module_utils._backup.wait_tape import wait_for_tape
@@ -32,6 +34,7 @@ def _write_tape(site: Any, ident: str, state: TapeState, **more: Any) -> None:
             records.put_tape_copy(ident, replace(copy, state=state, **more))
 
 
+@pytest.mark.rule("R2.5a")
 def test_a_backup_is_taken_once_for_a_key_and_check_mode_takes_none(site: Any) -> None:
     _policy_with_tape(site, suspend=True)
     site.synchronize("tv")
@@ -74,6 +77,7 @@ def test_a_length_of_time_that_makes_no_sense_is_refused(site: Any) -> None:
     assert "max_age" in site.refused("invalid_option", "eternus_backup", max_age="yesterday")["error"]
 
 
+@pytest.mark.rule("R2.5")
 def test_waiting_for_tape_ends_when_every_copy_is_written(site: Any) -> None:
     _policy_with_tape(site)
     ident = site.backup("tv", key="a")[0]["id"]

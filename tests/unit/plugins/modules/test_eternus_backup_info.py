@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
     CopyType,
     Session,
@@ -53,6 +55,7 @@ def _on_tape(age: timedelta, state: TapeState) -> Backup:
     return Backup("1", TV, NOW - age, Method.SYNCHRONIZED, CopyType.EC, False, 4096, tape=(copy,))
 
 
+@pytest.mark.rule("R8.3", "R8.4", "R8.6")
 def test_everything_is_shown_as_documented_and_nothing_is_changed(site: Any) -> None:
     with site.records() as records:
         records.put_pool(TapePool("weekly", PoolKind.PRIVATE, NOW))
@@ -108,6 +111,7 @@ def test_only_what_is_chosen_is_shown_and_the_summary_always(site: Any) -> None:
         assert show(ctx, [], EVERYTHING).values.keys() == {"volumes", *EVERYTHING[1:], "summary"}
 
 
+@pytest.mark.rule("R7.3")
 def test_a_policy_is_overdue_when_more_than_its_days_have_passed_since_the_last_good_backup() -> None:
     daily = Policy(TV, 1, interval_days=1)
     day = timedelta(days=1)
@@ -119,6 +123,7 @@ def test_a_policy_is_overdue_when_more_than_its_days_have_passed_since_the_last_
     assert overdue(_world(backups={TV: (_on_tape(timedelta(0), TapeState.FAILED),)}), daily)
 
 
+@pytest.mark.rule("R8.1")
 def test_the_use_of_a_backup_volume_is_in_the_words_of_the_original() -> None:
     bv = _registered(BV, Role.BACKUP)
     tracked = Session(TV, BV, CopyType.QUICK_OPC, SessionState.TRACKING, tracked=True)

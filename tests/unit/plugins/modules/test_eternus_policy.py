@@ -11,6 +11,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.eternus.backup.tests.unit.support.documented import assert_documented
 from ansible_collections.eternus.backup.tests.unit.support.run_module import run_module
 
@@ -22,6 +24,7 @@ def _policy(site: Any, volume: str = "tv", **more: Any) -> dict[str, Any]:
     return {"volume": site.name(volume), "media": "disk", "generations": 1, **more}
 
 
+@pytest.mark.rule("R8.2", "R1.11")
 def test_a_policy_is_declared_once_and_check_mode_declares_none(site: Any) -> None:
     before = site.state()
     planned = site.run("eternus_policy", check=True, diff=True, policies=[_policy(site, suspend=True)])

@@ -54,6 +54,7 @@ def test_a_wait_that_runs_out_is_no_failure_and_the_next_run_goes_on(site: Any) 
     assert both["equivalent"] and _states(both) == [("equivalent", "none"), ("equivalent", "started")]
 
 
+@pytest.mark.rule("R8.3")
 def test_cancel_ends_the_pair_once_and_frees_its_backup_volume(site: Any) -> None:
     site.policy("tv")
     site.synchronize("tv")

@@ -42,6 +42,7 @@ def site(simulated_array: Simulated, tmp_path: Path) -> Site:
     return Site(simulated_array, tmp_path)
 
 
+@pytest.mark.rule("R8.1", "R1.1", "R1.2")
 def test_volumes_are_registered_once_and_again_changes_nothing(site: Site) -> None:
     device = site.array.create_volume("bv03")["device_id"]
     planned = site.run("bv01", f"wwn-0x{device.lower()}", role="backup", check=True)

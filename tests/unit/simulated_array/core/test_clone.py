@@ -39,6 +39,7 @@ def test_a_clones_target_is_readable_and_writable_at_once(bench):
     assert bench.bytes(tv) == frozen
 
 
+@pytest.mark.rule("R6.1a")
 def test_a_restore_works_while_the_generations_own_background_copy_still_runs(bench):
     tv, bv = bench.make("tv", "bv")
     frozen = bench.fill(tv, 3)

@@ -43,6 +43,7 @@ def test_a_refused_start_becomes_the_error_of_its_code(code: int, error_class: E
     assert error.error_class is error_class
 
 
+@pytest.mark.rule("R4.8")
 @pytest.mark.parametrize(("code", "word"), [(35333, "source"), (35334, "target"), (35331, "device"), (32791, "array")])
 def test_a_session_limit_tells_whose_limit(code: int, word: str) -> None:
     error = error_for(code, Act.START, "EC a -> b")
@@ -67,6 +68,7 @@ def test_only_device_busy_is_sent_again() -> None:
     assert frozenset({32787}) == RETRY
 
 
+@pytest.mark.rule("R4.2", "R4.15")
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_every_known_code_has_words_and_a_next_step(code: int) -> None:
     error = error_for(code, Act.START, "EC a -> b", description="said so")
@@ -76,6 +78,7 @@ def test_every_known_code_has_words_and_a_next_step(code: int) -> None:
     assert error.next_step.endswith(".")
 
 
+@pytest.mark.rule("R4.15")
 @given(st.integers(1, 65535), st.sampled_from(Act))
 def test_any_code_but_success_is_named_with_its_pair(code: int, act: Act) -> None:
     error = error_for(code, act, "OPC a -> b", source="s")

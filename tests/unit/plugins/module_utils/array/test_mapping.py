@@ -60,6 +60,7 @@ def test_a_session_has_the_state_of_its_copystate_and_progress(
     assert mapping.state_of(copy_type, copy_state, progress) is state
 
 
+@pytest.mark.rule("R1.6")
 @given(st.sampled_from(CopyType), st.integers(0, 65535), st.integers(0, 65535))
 def test_only_mirrors_are_equivalent_or_suspended_and_only_the_others_track(
     copy_type: CopyType, copy_state: int, progress: int
@@ -69,6 +70,7 @@ def test_only_mirrors_are_equivalent_or_suspended_and_only_the_others_track(
     assert copy_type.mirror or state not in (S.EQUIVALENT, S.SUSPENDED)
 
 
+@pytest.mark.rule("R1.4")
 @pytest.mark.parametrize(
     ("kind", "remote", "tracked", "copy_type"),
     [

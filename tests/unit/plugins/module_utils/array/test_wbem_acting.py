@@ -197,6 +197,7 @@ def test_a_ninth_session_of_a_source_is_a_session_limit(sim: Simulated) -> None:
     assert array.capabilities().max_sessions_per_source == 1
 
 
+@pytest.mark.rule("R4.10")
 def test_a_volume_that_is_gone_is_no_such_volume(sim: Simulated) -> None:
     array = sim.connect()
     (pair,) = pairs_of(array, ("tv1", "bv1"))

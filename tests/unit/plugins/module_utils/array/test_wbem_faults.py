@@ -32,12 +32,14 @@ def unused_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.rule("R4.17")
 def test_a_wrong_password_is_not_authorized(module_array: Simulated) -> None:
     error = refusal(module_array, password="not-the-password")
     assert error.error_class is EC.NOT_AUTHORIZED
     assert "not-the-password" not in error.sentence()
 
 
+@pytest.mark.rule("R4.16")
 def test_an_array_that_is_down_is_unreachable(module_array: Simulated) -> None:
     error = refusal(module_array, port=unused_port())
     assert (error.error_class, error.details["answer_lost"]) == (EC.ARRAY_UNREACHABLE, False)
@@ -47,6 +49,7 @@ def test_a_name_that_nobody_knows_is_unreachable(module_array: Simulated) -> Non
     assert refusal(module_array, host="array.invalid").error_class is EC.ARRAY_UNREACHABLE
 
 
+@pytest.mark.rule("R4.30")
 def test_an_unknown_authority_is_tls_failed(module_array: Simulated) -> None:
     assert refusal(module_array, ca_path="").error_class is EC.TLS_FAILED
 
@@ -63,10 +66,12 @@ def test_a_ca_path_that_is_not_there_is_an_invalid_option(module_array: Simulate
     assert caught.value.error_class is EC.INVALID_OPTION
 
 
+@pytest.mark.rule("R4.31")
 def test_https_to_a_port_of_http_is_a_protocol_mismatch(module_array: Simulated) -> None:
     assert refusal(module_array, port=module_array.endpoint["http_port"]).error_class is EC.PROTOCOL_MISMATCH
 
 
+@pytest.mark.rule("R4.31")
 def test_http_to_a_port_of_https_is_a_protocol_mismatch(module_array: Simulated) -> None:
     assert refusal(module_array, use_tls=False).error_class is EC.PROTOCOL_MISMATCH
 

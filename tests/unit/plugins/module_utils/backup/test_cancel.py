@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Pair, SessionState
 from ansible_collections.eternus.backup.plugins.module_utils._backup import synchronize
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
@@ -15,6 +17,7 @@ def suspended(house, tv):
     return sorted(house.bv_of(s.target) for s in house.look().mirrors_of(tv) if s.state is SessionState.SUSPENDED)
 
 
+@pytest.mark.rule("R2.11", "R4.37")
 def test_cancel_of_an_executing_session_makes_its_bv_unused(house):
     house.tv("oradata", 1)
     house.start("oradata")
@@ -22,6 +25,7 @@ def test_cancel_of_an_executing_session_makes_its_bv_unused(house):
     assert (house.unused(), house.fabric.copies) == (["bv1"], {})
 
 
+@pytest.mark.rule("R2.11")
 def test_cancel_of_an_equivalent_session_makes_its_bv_unused(house):
     house.tv("oradata", 1)
     house.equivalent("oradata")
@@ -35,6 +39,7 @@ def test_cancel_without_a_session_changes_nothing(house):
     assert house.array.calls == []
 
 
+@pytest.mark.rule("R2.19b")
 def test_plain_cancel_leaves_suspended_sessions(house):
     tv = house.tv("oradata", 3, suspend=True)
     house.cycle("oradata")
@@ -43,6 +48,7 @@ def test_plain_cancel_leaves_suspended_sessions(house):
     assert suspended(house, tv) == ["bv1"]
 
 
+@pytest.mark.rule("R2.15", "R2.19b")
 def test_cancel_of_a_suspended_session_by_its_bv_keeps_the_generation(house):
     tv = house.tv("oradata", 3, suspend=True)
     house.cycle("oradata")
@@ -53,6 +59,7 @@ def test_cancel_of_a_suspended_session_by_its_bv_keeps_the_generation(house):
     assert house.unused() == ["bv3"]
 
 
+@pytest.mark.rule("R2.15a")
 def test_cancel_of_a_suspended_session_without_a_generation_frees_its_bv(house):
     house.tv("oradata", 2, suspend=True, generations=1)
     house.cycle("oradata")
@@ -61,6 +68,7 @@ def test_cancel_of_a_suspended_session_without_a_generation_frees_its_bv(house):
     assert house.unused() == ["bv1"]
 
 
+@pytest.mark.rule("R2.19a", "R2.19b")
 def test_cancel_of_all_ends_every_session_and_never_history(house):
     tv = house.tv("oradata", 3, suspend=True)
     for _cycle in range(3):

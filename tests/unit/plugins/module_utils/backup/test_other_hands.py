@@ -124,6 +124,7 @@ def untaped(house, **policy):
     return next(b for b in house.look().backups[house.by_name["oradata"].ref] if not b.good_on_disk)
 
 
+@pytest.mark.rule("R5.2b")
 @pytest.mark.parametrize("suspend", [True, False])
 def test_drop_untaped_gives_up_a_queued_leg_when_the_array_has_accepted(house, suspend):
     untaped(house, suspend=suspend)
@@ -154,6 +155,7 @@ def test_drop_untaped_gives_up_nothing_when_killed_before_the_act(house, suspend
     assert [copy.state for copy in again.tape] == [TapeState.QUEUED]
 
 
+@pytest.mark.rule("R5.2a")
 def test_drop_untaped_never_takes_a_bv_that_is_being_written_to_tape(house, refused):
     leaving = untaped(house, suspend=True)
     with house.catalog.begin() as records:

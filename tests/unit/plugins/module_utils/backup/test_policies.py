@@ -38,6 +38,7 @@ def declare(house, *wanted, strict=True, check=False):
     return policies.declare(house.context(check=check), items, strict=strict)
 
 
+@pytest.mark.rule("R4.14", "R4.36a", "R4.36b", "R4.36")
 def test_two_generations_with_suspend_and_two_plain_of_one_size_need_six(house, refused):
     tvs(house, "oradata", "redolog")
     bvs(house, 5)
@@ -76,6 +77,7 @@ def test_volumes_of_another_array_count_where_both_are_known_to_offer_rec(tmp_pa
     assert declare(house, lacking).changed
 
 
+@pytest.mark.rule("R3.8")
 @pytest.mark.parametrize(("maximum", "most"), [(0, 6), (4, 2), (32, 30)])
 def test_what_the_array_said_bounds_the_generations_or_else_eight_sessions(house, refused, maximum, most):
     tvs(house, "oradata")
@@ -87,6 +89,7 @@ def test_what_the_array_said_bounds_the_generations_or_else_eight_sessions(house
     assert declare(house, {"volume": "oradata", "generations": most, "suspend": True}, strict=False).changed
 
 
+@pytest.mark.rule("R4.36a")
 def test_without_strict_too_few_volumes_are_a_warning(house):
     tvs(house, "oradata")
     result = declare(house, {"volume": "oradata"}, strict=False)
@@ -94,6 +97,7 @@ def test_without_strict_too_few_volumes_are_a_warning(house):
     assert "3 more must be registered" in result.warnings[0]
 
 
+@pytest.mark.rule("R4.36d")
 def test_policies_that_share_a_sync_slot_need_the_sum_of_their_generations_plus_one(house, refused):
     tvs(house, "a", "b", "c")
     bvs(house, 6)
@@ -103,6 +107,7 @@ def test_policies_that_share_a_sync_slot_need_the_sum_of_their_generations_plus_
     assert declare(house, *wanted).changed
 
 
+@pytest.mark.rule("R4.36c")
 def test_pinned_volumes_count_only_for_their_own_tv(house, refused):
     tvs(house, "oradata", "redolog")
     bvs(house, 5)
@@ -118,6 +123,7 @@ def test_too_few_pinned_volumes_are_not_made_good_by_others(house, refused):
     refused("policy_violation", declare, house, {"volume": "oradata", "pinned": ["bv1", "bv2"]})
 
 
+@pytest.mark.rule("R4.36c")
 def test_a_volume_suspended_for_one_tv_counts_for_no_other(house, refused):
     tvs(house, "oradata", "redolog")
     bvs(house, 4)
@@ -129,6 +135,7 @@ def test_a_volume_suspended_for_one_tv_counts_for_no_other(house, refused):
     assert declare(house, {"volume": "redolog"}).changed
 
 
+@pytest.mark.rule("R4.36b")
 def test_a_held_generation_needs_one_volume_more(house, refused):
     tvs(house, "oradata")
     bvs(house, 2)
@@ -140,6 +147,7 @@ def test_a_held_generation_needs_one_volume_more(house, refused):
     assert error.details["needed"] == 3
 
 
+@pytest.mark.rule("R8.2")
 def test_declaring_the_same_again_changes_nothing(house):
     tvs(house, "oradata")
     bvs(house, 3)
@@ -169,6 +177,7 @@ def test_two_names_of_one_tv_are_refused_too(house, refused):
     refused("policy_violation", declare, house, {"volume": "oradata"}, {"volume": other})
 
 
+@pytest.mark.rule("R4.27")
 def test_a_policy_for_a_bv_is_a_role_conflict(house, refused):
     bvs(house, 1)
     refused("role_conflict", declare, house, {"volume": "bv1"})
@@ -196,6 +205,7 @@ def test_numbers_that_make_no_sense_are_refused(house, refused, field):
     refused("policy_violation", declare, house, {"volume": "oradata", **field})
 
 
+@pytest.mark.rule("R4.5", "R4.35")
 def test_a_pinned_volume_must_be_a_bv_of_exactly_the_tvs_size(house, refused):
     tvs(house, "oradata", "redolog")
     bvs(house, 1, blocks=4096)
@@ -210,6 +220,7 @@ def test_a_volume_cannot_be_pinned_for_two_tvs(house, refused):
     refused("policy_violation", declare, house, *wanted, strict=False)
 
 
+@pytest.mark.rule("R3.8a", "R3.8b")
 def test_suspend_needs_g_plus_1_sessions_and_leaves_one_for_a_restore(house, refused):
     tvs(house, "oradata")
     bvs(house, 9)
@@ -217,6 +228,7 @@ def test_suspend_needs_g_plus_1_sessions_and_leaves_one_for_a_restore(house, ref
     assert declare(house, {"volume": "oradata", "generations": 6, "suspend": True}).changed
 
 
+@pytest.mark.rule("R4.40")
 def test_removal_is_refused_while_history_exists_unless_forced(house, refused):
     tvs(house, "oradata")
     bvs(house, 3)
@@ -242,6 +254,7 @@ def test_removing_what_is_not_declared_changes_nothing(house):
     assert not policies.remove(house.context(), ["oradata"]).changed
 
 
+@pytest.mark.rule("R2.16a", "R3.1", "R3.2", "R3.3", "R3.4", "R3.5", "R4.36b", "R3.3b")
 @given(generations=st.integers(1, 50), held=st.integers(0, 5), suspend=st.booleans(), safe=st.booleans())
 def test_the_number_of_volumes_a_policy_needs_by_its_method(generations, held, suspend, safe):
     def needed(method):
@@ -254,6 +267,7 @@ def test_the_number_of_volumes_a_policy_needs_by_its_method(generations, held, s
     assert needed(Method.TAPE_ONLY) == 1 + held
 
 
+@pytest.mark.rule("R3.8a")
 def test_the_number_of_sessions_a_policy_holds(house):
     assert sessions_for(Policy(TV, 3, suspend=True)) == 4
     assert sessions_for(Policy(TV, 3)) == 1

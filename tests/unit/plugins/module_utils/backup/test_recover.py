@@ -65,6 +65,7 @@ def test_killed_around_the_split_one_backup_of_the_same_key_comes_out(house, whe
     assert settled(house)
 
 
+@pytest.mark.rule("R1.9")
 def test_a_backup_recorded_by_recovery_bears_the_arrays_own_time_of_the_split(house):
     house.tv("oradata", 2, suspend=True)
     house.equivalent("oradata")

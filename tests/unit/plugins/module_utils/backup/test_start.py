@@ -30,6 +30,7 @@ def session_of(house: House, tv: str):
     return house.look().active_mirror(house.by_name[tv].ref)
 
 
+@pytest.mark.rule("R2.1", "R4.35", "R1.3")
 def test_start_picks_an_unused_bv_of_exactly_the_tvs_size(house):
     house.volume("smaller", Role.BACKUP, blocks=2047)
     house.volume("larger", Role.BACKUP, blocks=2049)
@@ -40,6 +41,7 @@ def test_start_picks_an_unused_bv_of_exactly_the_tvs_size(house):
     assert session_of(house, "oradata").copy_type is CopyType.EC
 
 
+@pytest.mark.rule("R2.1b")
 def test_start_of_an_executing_tv_changes_nothing(house):
     house.tv("oradata", 3)
     house.start("oradata")
@@ -48,12 +50,14 @@ def test_start_of_an_executing_tv_changes_nothing(house):
     assert house.array.calls == [("start", 1)]
 
 
+@pytest.mark.rule("R2.1b")
 def test_start_of_an_equivalent_tv_changes_nothing(house):
     house.tv("oradata", 3)
     house.equivalent("oradata")
     assert not house.start("oradata").changed
 
 
+@pytest.mark.rule("R2.2", "R2.8", "R1.6")
 def test_the_pair_becomes_equivalent_and_follows_every_write(house):
     tv = house.tv("oradata", 1)
     result = house.equivalent("oradata")
@@ -110,6 +114,7 @@ def test_check_mode_shows_the_plan_and_changes_nothing(house):
     assert house.everything() == before
 
 
+@pytest.mark.rule("R2.1a", "R4.4", "R4.1", "R4.2")
 def test_no_unused_volume_says_the_size_and_what_each_bv_is_doing(house, refused):
     house.tv("redolog", 1, generations=1)
     house.cycle("redolog")
@@ -127,6 +132,7 @@ def test_one_refused_tv_refuses_the_whole_request(house, refused):
     refused("no_unused_volume", house.start, "oradata", "big")
 
 
+@pytest.mark.rule("R4.13")
 def test_an_unregistered_volume_is_refused_by_name(house, refused):
     error = refused("not_registered", house.start, "nobody")
     assert error.details["volumes"] == ["nobody"]
@@ -142,6 +148,7 @@ def test_a_bv_is_no_tv(house, refused):
     refused("role_conflict", house.start, "bv1")
 
 
+@pytest.mark.rule("R4.38")
 def test_an_unknown_bv_is_never_allocated(house, refused):
     house.tv("oradata")
     volume = house.volume("bv1", None)
@@ -176,6 +183,7 @@ def test_a_bv_in_a_session_by_other_hands_is_never_allocated(house, refused):
     assert "a session that the catalog does not know" in error.message
 
 
+@pytest.mark.rule("R4.41")
 def test_pinned_bvs_are_used_in_their_order_and_by_nobody_else(house, refused):
     for name in ("bv1", "bv2", "bv3"):
         house.volume(name, Role.BACKUP)
@@ -188,6 +196,7 @@ def test_pinned_bvs_are_used_in_their_order_and_by_nobody_else(house, refused):
     assert "bv2: unused, pinned by another policy" in error.message
 
 
+@pytest.mark.rule("R4.9")
 def test_ec_is_refused_where_the_array_does_not_offer_it(tmp_path):
     house = House(tmp_path, copies="OPC")
     house.tv("oradata", 1)
@@ -197,6 +206,7 @@ def test_ec_is_refused_where_the_array_does_not_offer_it(tmp_path):
     assert caught.value.details["offered"] == ["OPC"]
 
 
+@pytest.mark.rule("R2.7", "R1.5")
 def test_rec_goes_to_another_array_where_both_offer_it(tmp_path):
     house = House(tmp_path, arrays=("ET1", "ET2"))
     house.volume("remote", Role.BACKUP, array="ET2")
@@ -214,6 +224,7 @@ def test_a_bv_of_the_same_array_comes_before_a_remote_one(tmp_path):
     assert house.start("oradata").values["synchronizations"][0]["backup_volume"] == "zz-local"
 
 
+@pytest.mark.rule("R2.7")
 def test_a_volume_of_an_array_that_this_task_is_not_connected_to_is_refused(house, refused):
     house.volume("far", Role.TRANSACTION, array="ET9")
     house.declare("far")
@@ -221,6 +232,7 @@ def test_a_volume_of_an_array_that_this_task_is_not_connected_to_is_refused(hous
     assert error.details["array"] == "ET9"
 
 
+@pytest.mark.rule("R3.8b", "R4.8", "R3.8a")
 def test_a_start_beyond_the_session_limit_is_refused(house, refused):
     house.tv("oradata", 4, suspend=True)
     house.cycle("oradata")
@@ -239,6 +251,7 @@ def test_a_broken_session_refuses_a_start_until_it_is_cancelled(house, refused):
     assert house.equivalent("oradata").values["equivalent"]
 
 
+@pytest.mark.rule("R4.26")
 def test_a_session_that_breaks_while_we_wait_is_copy_failed(house):
     tv = house.tv("oradata", 1)
     house.start("oradata")
@@ -249,6 +262,7 @@ def test_a_session_that_breaks_while_we_wait_is_copy_failed(house):
     assert caught.value.error_class.value == "copy_failed"
 
 
+@pytest.mark.rule("R4.29")
 def test_a_tv_left_undefined_by_a_restore_is_not_synchronized(house, refused):
     tv = house.tv("oradata", 2)
     with house.catalog.begin() as records:
@@ -272,6 +286,7 @@ def test_a_stale_session_list_is_read_again_until_it_shows_the_start(house):
     assert house.start("oradata").changed is False
 
 
+@pytest.mark.rule("R4.25")
 def test_two_tasks_on_one_tv_one_works_and_the_other_says_who_holds_it(house):
     tv = house.tv("oradata", 1)
     with operation(house.context(owner="job-17"), [tv]), pytest.raises(BackupError) as caught:
@@ -280,6 +295,7 @@ def test_two_tasks_on_one_tv_one_works_and_the_other_says_who_holds_it(house):
     assert "job-17" in caught.value.message
 
 
+@pytest.mark.rule("R2.6", "R2.14", "R2.18")
 def test_suspended_differences_resume_on_the_bv_that_was_suspended_last(house):
     house.tv("oradata", 4, suspend=True, generations=2)
     for _cycle in range(3):
@@ -296,6 +312,7 @@ def test_suspended_differences_resume_on_the_bv_that_was_suspended_last(house):
     }
 
 
+@pytest.mark.rule("R2.18", "R2.13")
 def test_of_several_resumable_bvs_the_one_suspended_last_is_taken(house):
     house.tv("oradata", 3, suspend=True, generations=2)
     for _cycle in range(3):
@@ -306,6 +323,7 @@ def test_of_several_resumable_bvs_the_one_suspended_last_is_taken(house):
     assert house.start("oradata").values["synchronizations"][0]["backup_volume"] == "bv3"
 
 
+@pytest.mark.rule("R2.16", "R4.6")
 def test_a_suspended_bv_serves_no_other_tv(house, refused):
     house.tv("oradata", 1, suspend=True, generations=1)
     house.cycle("oradata")
@@ -314,6 +332,7 @@ def test_a_suspended_bv_serves_no_other_tv(house, refused):
     assert "bound to oradata" in error.message
 
 
+@pytest.mark.rule("R5.2a")
 def test_a_bv_that_is_read_for_tape_is_not_resumed(house, refused):
     house.tv("oradata", 2, suspend=True, generations=1)
     house.cycle("oradata")
@@ -328,6 +347,7 @@ def test_a_bv_that_is_read_for_tape_is_not_resumed(house, refused):
     assert house.start("oradata").values["synchronizations"][0]["backup_volume"] == "bv1"
 
 
+@pytest.mark.rule("R4.7", "R5.2a", "R5.2b")
 def test_a_queued_tape_leg_protects_its_bv_unless_it_is_given_up(house, refused):
     house.tv("oradata", 2, suspend=True, generations=1, media="both", tape_pool="pool")
     house.cycle("oradata")
@@ -338,6 +358,7 @@ def test_a_queued_tape_leg_protects_its_bv_unless_it_is_given_up(house, refused)
     assert len(house.look().backups[house.by_name["oradata"].ref]) == 1
 
 
+@pytest.mark.rule("R4.36d")
 def test_policies_of_one_sync_slot_take_turns(house, refused):
     house.tv("oradata", 4, generations=1, sync_slot="night")
     house.tv("redolog", generations=1, sync_slot="night")
@@ -349,6 +370,7 @@ def test_policies_of_one_sync_slot_take_turns(house, refused):
     assert house.start("redolog").changed
 
 
+@pytest.mark.rule("R4.6", "R4.41", "R2.16")
 def test_a_pinned_bv_that_serves_another_tv_is_reserved(house, refused):
     house.tv("redolog", 1, generations=1, suspend=True)
     house.cycle("redolog")

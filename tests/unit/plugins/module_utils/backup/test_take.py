@@ -24,6 +24,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import START, Fault
 
 
+@pytest.mark.rule("R2.3", "R2.3a", "R2.10", "R4.3", "R4.1")
 def test_a_backup_before_the_pair_is_equivalent_is_refused_and_the_pair_goes_on(house, refused):
     house.tv("oradata", 1)
     house.start("oradata")
@@ -37,6 +38,7 @@ def test_a_backup_without_synchronization_is_refused(house, refused):
     assert refused("not_equivalent", house.backup, "oradata").details["state"] == "none"
 
 
+@pytest.mark.rule("R2.3b", "R2.9", "R1.7")
 def test_a_backup_stops_the_synchronization_and_makes_the_bv_the_newest_generation(house):
     tv = house.tv("oradata", 3)
     house.cycle("oradata")
@@ -52,6 +54,7 @@ def test_a_backup_stops_the_synchronization_and_makes_the_bv_the_newest_generati
     assert house.fabric.content[house.by_name["bv2"].ref] == at_split
 
 
+@pytest.mark.rule("R2.4", "R3.1", "R5.4")
 def test_after_a_plain_backup_the_oldest_bv_goes_back_to_unused(house):
     house.tv("redolog", 3, generations=2)
     for _cycle in range(3):
@@ -60,6 +63,7 @@ def test_after_a_plain_backup_the_oldest_bv_goes_back_to_unused(house):
     assert house.unused() == ["bv1"]
 
 
+@pytest.mark.rule("R2.4b", "R2.4")
 def test_with_one_generation_the_old_one_is_dropped_after_the_new_one_succeeded(house):
     house.tv("archive", 2, generations=1)
     house.cycle("archive")
@@ -72,6 +76,7 @@ def test_with_one_generation_the_old_one_is_dropped_after_the_new_one_succeeded(
     assert house.on("archive") == ["bv2"]
 
 
+@pytest.mark.rule("R2.4a", "R2.12", "R2.17", "R4.37")
 def test_with_suspend_the_session_stays_and_the_oldest_bv_stays_bound(house):
     tv = house.tv("oradata", 3, suspend=True, generations=2)
     for _cycle in range(4):
@@ -82,6 +87,7 @@ def test_with_suspend_the_session_stays_and_the_oldest_bv_stays_bound(house):
     assert states == dict.fromkeys(("bv1", "bv2", "bv3"), SessionState.SUSPENDED)
 
 
+@pytest.mark.rule("R2.17a", "R3.2", "R2.13", "R2.17", "R2.14", "R2.6")
 def test_only_the_first_g_plus_1_cycles_copy_everything(house):
     house.tv("oradata", 3, suspend=True, generations=2)
     actions = []
@@ -91,6 +97,7 @@ def test_only_the_first_g_plus_1_cycles_copy_everything(house):
     assert actions == ["started"] * 3 + ["resumed"] * 3
 
 
+@pytest.mark.rule("R3.11")
 def test_a_single_backup_may_override_the_policys_suspend(house):
     tv = house.tv("oradata", 2)
     house.cycle("oradata", suspend=True)
@@ -145,6 +152,7 @@ def test_check_mode_shows_the_rotation_and_changes_nothing(house):
     assert house.everything() == before
 
 
+@pytest.mark.rule("R2.3c", "R3.6")
 def test_the_backup_owes_the_tape_copies_that_its_policy_names(house):
     house.tv("oradata", 2, media="both", tape_pool="pool", tape_copies=2)
     house.cycle("oradata")
@@ -155,6 +163,7 @@ def test_the_backup_owes_the_tape_copies_that_its_policy_names(house):
     ]
 
 
+@pytest.mark.rule("R5.3")
 def test_a_drop_whose_bv_waits_for_tape_is_carried_out_by_who_ends_the_read(house):
     house.tv("archive", 2, generations=1)
     house.cycle("archive")
@@ -170,6 +179,7 @@ def test_a_drop_whose_bv_waits_for_tape_is_carried_out_by_who_ends_the_read(hous
     assert house.unused() == ["bv1"]
 
 
+@pytest.mark.rule("R5.3")
 def test_a_drop_that_nobody_carried_out_is_done_by_the_next_run(house):
     house.tv("archive", 2, generations=1)
     house.cycle("archive")
@@ -182,6 +192,7 @@ def test_a_drop_that_nobody_carried_out_is_done_by_the_next_run(house):
     assert house.start("archive").values["synchronizations"][0]["backup_volume"] == "bv1"
 
 
+@pytest.mark.rule("R5.3a", "R5.4d")
 def test_held_generations_do_not_count_towards_g(house):
     house.tv("archive", 3, generations=1)
     house.cycle("archive")
@@ -200,6 +211,7 @@ def test_a_clock_that_goes_back_never_makes_the_newest_generation_older(house):
     assert house.on("oradata") == ["bv2", "bv1"]
 
 
+@pytest.mark.rule("R4.15", "R4.1")
 def test_what_the_array_refuses_to_split_goes_on_and_is_not_recorded(house):
     house.tv("oradata", 1)
     house.equivalent("oradata")
@@ -228,6 +240,7 @@ def test_a_session_that_breaks_in_the_split_is_never_recorded(house):
     assert house.generations("oradata") == []
 
 
+@pytest.mark.rule("R5.2c")
 def test_a_generation_whose_tape_leg_failed_goes_and_is_warned_of(house):
     house.tv("archive", 2, generations=1, media="both", tape_pool="pool")
     house.cycle("archive")

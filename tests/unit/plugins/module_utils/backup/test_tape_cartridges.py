@@ -63,12 +63,14 @@ def test_a_blank_cartridge_is_labelled_once(house: TapeHouse) -> None:
     assert house.everything() == before
 
 
+@pytest.mark.rule("R4.22")
 def test_a_foreign_cartridge_needs_force(house: TapeHouse) -> None:
     foreign(house, "A1")
     refused("foreign_cartridge", house, present, house, "A1", "A2")
     assert present(house, "A1", force=True).changed
 
 
+@pytest.mark.rule("R4.21")
 def test_a_cartridge_of_another_pool_needs_force(house: TapeHouse) -> None:
     present(house, "A1")
     refused("wrong_pool", house, present, house, "A1", pool="spare")

@@ -48,6 +48,7 @@ def refused(error_class: str, house: TapeHouse, **params) -> BackupError:
     return caught.value
 
 
+@pytest.mark.rule("R5.1", "R5.2", "R1.8")
 def test_a_queued_copy_is_written_with_its_parts_and_checksum(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
@@ -109,6 +110,7 @@ def test_a_backup_spans_cartridges_of_its_pool(house: TapeHouse) -> None:
         assert any(one.full for one in records.cartridges())
 
 
+@pytest.mark.rule("R5.1a", "R5.1")
 def test_a_failed_copy_leaves_the_disk_generation_valid_and_is_written_by_the_next_run(house: TapeHouse) -> None:
     house.cartridges("A1", capacity=5 * MIB)
     house.backup("B1", 11)
@@ -126,6 +128,7 @@ def test_a_failed_copy_leaves_the_disk_generation_valid_and_is_written_by_the_ne
     assert house.tape("B1").error == ""
 
 
+@pytest.mark.rule("R4.19", "R4.1")
 def test_without_any_cartridge_nothing_changes(house: TapeHouse) -> None:
     house.cartridges("A1", pool="spare")
     house.backup("B1", 11)
@@ -138,6 +141,7 @@ def test_an_undeclared_pool_is_named(house: TapeHouse) -> None:
     assert "nowhere" in refused("no_cartridge", house).message
 
 
+@pytest.mark.rule("R4.18", "R5.6")
 def test_a_library_that_is_not_there_leaves_the_copy_queued(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
@@ -246,6 +250,7 @@ def test_a_sleeper_that_lost_its_lease_records_nothing(house: TapeHouse) -> None
     assert house.tape("B1").state is TapeState.WRITING
 
 
+@pytest.mark.rule("R5.1")
 def test_progress_is_recorded_and_the_lease_renewed_while_it_runs(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
@@ -271,6 +276,7 @@ def test_progress_is_recorded_and_the_lease_renewed_while_it_runs(house: TapeHou
     assert SIZE in [one for one in seen if isinstance(one, int)]
 
 
+@pytest.mark.rule("R5.3")
 def test_the_drop_that_waited_is_carried_out_when_the_read_ends(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
@@ -327,6 +333,7 @@ def test_one_refused_copy_hinders_no_other(house: TapeHouse) -> None:
     assert [copy["state"] for copy in caught.value.details["copies"]] == ["queued", "written"]
 
 
+@pytest.mark.rule("R5.6", "R5.2a")
 def test_a_busy_drive_leaves_the_copy_queued_and_protected(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)

@@ -79,6 +79,7 @@ class OneArray:
         return {name: self.known[name] for name in names if name in self.known}
 
 
+@pytest.mark.rule("R6.2")
 def test_the_newest_tape_generation_comes_back_onto_the_volume_itself(house: TapeHouse) -> None:
     plan = restore(house.context(), house.desk, wanted())
     assert house.file(1).read_bytes() == house.contents["NEW"]
@@ -89,6 +90,7 @@ def test_the_newest_tape_generation_comes_back_onto_the_volume_itself(house: Tap
         assert not records.leases()
 
 
+@pytest.mark.rule("R6.3")
 @pytest.mark.parametrize(
     ("choice", "name"),
     [
@@ -174,6 +176,7 @@ def test_a_backup_volume_of_unknown_content_is_refused(house: TapeHouse) -> None
     refused("volume_reserved", house, target="bv14")
 
 
+@pytest.mark.rule("R6.4a")
 def test_another_policys_volume_is_refused(house: TapeHouse) -> None:
     ref = house.volume(2, Role.TRANSACTION, "redolog")
     with house.catalog.begin() as records:
@@ -197,6 +200,7 @@ def test_a_running_session_by_the_catalog_refuses(house: TapeHouse) -> None:
     restore(house.context(), house.desk, wanted())
 
 
+@pytest.mark.rule("R6.4")
 @pytest.mark.parametrize("state", [SessionState.EXECUTING, SessionState.EQUIVALENT])
 def test_a_running_session_by_the_array_refuses(house: TapeHouse, state: SessionState) -> None:
     session = Session(house.ref(1), house.ref(14), CopyType.EC, state)
@@ -221,6 +225,7 @@ def test_a_missing_cartridge_refuses_before_anything_is_written(house: TapeHouse
     refused("no_cartridge", house)
 
 
+@pytest.mark.rule("R6.5a")
 def test_a_broken_restore_leaves_a_marker_that_a_good_one_clears(house: TapeHouse) -> None:
     part = house.tape("NEW").parts[0]
     file = house.bed.file(part.barcode, part.data_file)

@@ -59,6 +59,7 @@ def test_a_write_error_marks_the_cartridge_suspect_and_the_next_run_takes_anothe
     assert {part.barcode for part in house.tape("B1").parts} == {"A2"}
 
 
+@pytest.mark.rule("R4.21", "R4.22")
 def test_a_cartridge_that_is_not_what_the_catalog_knows_is_never_written(house: TapeHouse) -> None:
     house.cartridges("A1", "A2", "A3", "A4")
     house.backup("B1", 11)
@@ -122,6 +123,7 @@ def test_a_cartridge_that_lost_a_living_part_is_not_appended_to(house: TapeHouse
     assert house.bed.file("A1", 2).read_bytes() == house.contents["B1"]
 
 
+@pytest.mark.rule("R1.12")
 def test_blank_cartridges_join_a_scratch_pool_and_strangers_do_not(house: TapeHouse) -> None:
     house.cartridges("A0")
     house.bed.library.create({"A1": 16 * MIB, "A2": 16 * MIB})
@@ -135,6 +137,7 @@ def test_blank_cartridges_join_a_scratch_pool_and_strangers_do_not(house: TapeHo
     assert house.bed.file("A1", 0).read_bytes() == b"somebody else's"
 
 
+@pytest.mark.rule("R1.12")
 def test_a_private_pool_takes_no_blank_cartridge(house: TapeHouse) -> None:
     house.bed.library.create({"A1": 16 * MIB})
     house.backup("B1", 11)

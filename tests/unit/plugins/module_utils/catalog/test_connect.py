@@ -109,6 +109,7 @@ def test_a_symbolic_link_is_refused(tmp_path: Path, linked: str) -> None:
     assert "symbolic link" in error.message
 
 
+@pytest.mark.rule("R4.32")
 def test_garbage_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
     path.write_bytes(b"not a catalog\n" * 1000)
@@ -168,6 +169,7 @@ def set_version(house: House, version: int) -> None:
         records._connection.execute(schema.tables().schema.update().values(version=version))
 
 
+@pytest.mark.rule("R4.33")
 @pytest.mark.parametrize("write", [True, False])
 def test_a_newer_catalog_is_refused_and_left_alone(house: House, write: bool) -> None:
     set_version(house, schema.CURRENT + 1)

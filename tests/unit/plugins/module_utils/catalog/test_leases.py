@@ -16,6 +16,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.samples import NOW, ref
 
 
+@pytest.mark.rule("R4.25")
 def test_leases_are_taken_all_or_none_and_busy_says_who_and_since_when(catalog):
     with catalog.begin() as records:
         (held,) = records.take_leases(["tv:b"], "first", NOW, 60)

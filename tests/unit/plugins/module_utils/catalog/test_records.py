@@ -176,6 +176,7 @@ def test_a_reserved_volume_has_no_copy_type(house: House):
         assert records.allocations(bvs=[ref(14)])[0].copy_type is None
 
 
+@pytest.mark.rule("R4.37")
 def test_a_volume_with_a_generation_is_not_freed(house: House):
     with house.catalog.begin() as records:
         records.add_backups([backup("A", 10)])
@@ -187,6 +188,7 @@ def test_a_volume_with_a_generation_is_not_freed(house: House):
         assert [one.bv for one in records.allocations()] == [ref(11), ref(12)]
 
 
+@pytest.mark.rule("R4.37", "R5.2a")
 def test_a_volume_with_a_reader_is_neither_freed_nor_dropped(house: House):
     reader = Reader(ref(10), "A", ReaderPurpose.TAPE, "me", NOW)
     with house.catalog.begin() as records:
@@ -267,6 +269,7 @@ def test_a_leaving_disk_copy_is_no_generation(house: House):
         records.set_disk_leaving(["A", "Z"])
 
 
+@pytest.mark.rule("R5.5", "R1.10")
 def test_a_backup_without_disk_and_tape_vanishes_and_one_on_tape_stays(house: House):
     tape = (copy(1, TapeState.WRITTEN), copy(2, TapeState.FAILED))
     with house.catalog.begin() as records:

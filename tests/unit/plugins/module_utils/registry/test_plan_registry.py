@@ -75,12 +75,14 @@ def test_a_new_volume_is_registered_and_a_second_time_changes_nothing():
     assert (again.changed, again.refusals) == (False, ())
 
 
+@pytest.mark.rule("R4.39")
 @pytest.mark.parametrize("ref", [TV, BV])
 def test_a_role_changes_while_nothing_uses_the_volume(ref):
     plan = plan_register(world(), [VOLUMES[ref]], other(KNOWN[ref].role), LATER)
     assert plan.put == (replace(KNOWN[ref], role=other(KNOWN[ref].role)),)
 
 
+@pytest.mark.rule("R4.39")
 @pytest.mark.parametrize(("state", "ref"), {**HOLDING, **DECLARED}.values(), ids={**HOLDING, **DECLARED})
 def test_a_volume_in_use_keeps_its_role_and_its_registration(state, ref):
     for plan in (

@@ -85,6 +85,7 @@ def test_a_trailer_that_was_cut_off_is_suspect(trailer: Trailer, data: st.DataOb
     assert caught.value.error_class.value == "suspect_cartridge"
 
 
+@pytest.mark.rule("R4.22")
 def test_a_cartridge_without_our_magic_is_foreign() -> None:
     with pytest.raises(BackupError) as caught:
         parse_label(b"VOL1ABC" + bytes(73), "A1")

@@ -77,6 +77,7 @@ def test_a_backup_goes_on_on_the_next_cartridge_at_early_warning(bed: Bed, data:
     assert (bed.path / "volume-00020000").read_bytes() == data
 
 
+@pytest.mark.rule("R4.20")
 def test_a_cartridge_without_room_for_one_block_is_told_and_passed_over(bed: Bed, data: bytes) -> None:
     bed.cartridges("A1", capacity=5 * MIB)
     bed.cartridges("A2")
@@ -124,6 +125,7 @@ def test_the_label_tells_a_person_how_to_restore(plain: Bed) -> None:
     assert shutil.which("dd")
 
 
+@pytest.mark.rule("R4.24")
 @pytest.mark.parametrize("offset", [0, 4 * MIB, SIZE - 1])
 def test_a_flipped_bit_is_a_checksum_mismatch(bed: Bed, data: bytes, offset: int) -> None:
     bed.cartridges("A1")
@@ -135,6 +137,7 @@ def test_a_flipped_bit_is_a_checksum_mismatch(bed: Bed, data: bytes, offset: int
     assert caught.value.details["sha256_expected"] == parts[0].entry.sha256
 
 
+@pytest.mark.rule("R4.23")
 @pytest.mark.parametrize("left", [0, 3 * MIB, SIZE - 1])
 def test_a_truncated_data_file_is_a_suspect_cartridge(bed: Bed, data: bytes, left: int) -> None:
     bed.cartridges("A1")
