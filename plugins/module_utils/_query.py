@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
@@ -13,6 +14,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
 
 ALL = "all"
+
+#: What jmespath lets through for some expressions: numbers compared with texts, a step of 0, an expression (``&name``)
+#: or an infinite number as the result, thousands of brackets.
+_ESCAPING = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+#: Characters of an expression, or of what is wrong with it, that a message shows.
+_SHOWN = 200
 
 Search = Callable[[Mapping[str, Any]], Any]
 
@@ -38,24 +46,26 @@ def compiled(query: Optional[str], example: str) -> Optional[Search]:
     :param example: an expression that makes sense for this module.
     :raises BackupError: ``invalid_option`` for a bad expression, now or when it is used.
     """
-    if not query:
+    if query is None:
         return None
     import jmespath
     from jmespath.exceptions import JMESPathError
 
     def bad(error: Exception) -> BackupError:
-        first = str(error).splitlines()[0]
-        return invalid("query", query, f"Give a JMESPath expression, e.g. {example} ({first}).")
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return invalid("query", query[:_SHOWN], f"Give a JMESPath expression, e.g. {example} ({first[:_SHOWN]}).")
 
     try:
         expression = jmespath.compile(query)
-    except JMESPathError as error:
+    except (JMESPathError, *_ESCAPING) as error:
         raise bad(error) from None
 
     def search(parts: Mapping[str, Any]) -> Any:
         try:
-            return expression.search(parts)
-        except JMESPathError as error:
+            found = expression.search(parts)
+            json.dumps(found, allow_nan=False)
+        except (JMESPathError, *_ESCAPING) as error:
             raise bad(error) from None
+        return found
 
     return search

@@ -42,7 +42,10 @@ def session_view(world: World, session: Optional[Session]) -> dict[str, Any]:
 
 
 def backup_view(world: World, backup: Backup) -> dict[str, Any]:
-    """Return one backup. ``generation`` is the relative one on disk (1 is the newest), None when not on disk."""
+    """Return one backup. ``generation`` is the relative one on disk (1 is the newest), None when not on disk.
+
+    ``group_id`` is empty, ``consistent`` and ``skew_ms`` are None outside a consistency group (behaviour.md §3).
+    """
     generations = world.generations(backup.tv)
     return {
         "id": backup.id,
@@ -54,6 +57,9 @@ def backup_view(world: World, backup: Backup) -> dict[str, Any]:
         "copy_type": backup.copy_type.value,
         "suspend": backup.suspend,
         "hold": backup.hold,
+        "group_id": backup.group_id,
+        "consistent": backup.consistent,
+        "skew_ms": backup.skew_ms,
         "size": backup.size,
         "disk": disk_view(world, backup),
         "tape_state": tape_state(backup).value,
