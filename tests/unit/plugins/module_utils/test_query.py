@@ -17,8 +17,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.plugins.module_utils._query import compiled
 
 DATA = {"volumes": [{"name": "a", "size": 1, "at": None}, {"name": "b", "size": "big", "at": "x"}]}
-WORDS = ["volumes", "name", "size", "at", "[", "]", "[?", "[]", "[*]", "(", ")", "&", "|", ".", ",", "'x'", "`1`", "`[]`"]
-WORDS += ["{", "}", ":", "==", ">", "!", "@", "[::0]", "sort_by", "max_by", "to_number", "merge", "keys", "join", "map"]
+WORDS = [*"[](){}&|.,:>!@", "volumes", "name", "size", "at", "[?", "[*]", "'x'", "`1`", "`[]`", "==", "[::0]"]
+WORDS += ["sort_by", "max_by", "to_number", "merge", "keys", "join", "map"]
 
 
 def found(query: str) -> Any:
