@@ -4,14 +4,15 @@
 
 # The commands; the work is done in scripts/.
 # TARGETS="a b" make integration   runs only these targets; TESTS=tests/unit/x make units only these tests.
+# SEED=n make trace      draws the same rules again; SAMPLE=all, SAMPLE=9 or SAMPLE="R2.1 R2.4" chooses how many, or which.
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units coverage test build demo format clean
+.PHONY: help env lint types package sanity integration units trace coverage test build demo format clean
 
 help:
 	@echo 'make env | test | demo | build | clean'
-	@echo 'make lint | types | package | sanity | integration | units | coverage   (one step of test)'
+	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
 	@scripts/env.sh
@@ -19,7 +20,7 @@ env:
 test: env
 	@$(CHECK)
 
-lint types package sanity integration units coverage: env
+lint types package sanity integration units trace coverage: env
 	@$(CHECK) $@
 
 build: env

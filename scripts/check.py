@@ -4,7 +4,7 @@
 
 """Run steps of the checks in the order given, write build/test.json, and end with "N passed, N failed".
 
-Usage: check.py [lint|types|package|sanity|integration|units|coverage ...]; without arguments all of them.
+Usage: check.py [lint|types|package|sanity|integration|units|trace|coverage ...]; without arguments all of them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 
 import lint
 import suites
+import trace_run
 from runner import BUILD, Step, say
 
 STEPS = {
@@ -24,6 +25,7 @@ STEPS = {
     "sanity": lint.sanity,
     "integration": suites.integration,
     "units": suites.units,
+    "trace": trace_run.trace,
     "coverage": suites.coverage,
 }
 
