@@ -224,6 +224,7 @@ class SimArray:
                 self.traffic.fingerprints.update(array.traffic.fingerprints)
             for array in list(old.arrays):
                 array.domain, array.traffic = self.domain, self.traffic
+            self._fill_the_rest()
             old.changed.notify_all()
             self.wake()
 
@@ -260,6 +261,8 @@ class SimArray:
         self.log.put([*records, *self._file_records(ids)])
         for replica in ended:
             replica.map_path.unlink(missing_ok=True)
+        for replica in ours:
+            self.traffic.spoil(replica)
 
     @staticmethod
     def _session_record(replica: Replica, value: Optional[dict[str, Any]]) -> Record:
@@ -269,8 +272,23 @@ class SimArray:
         prints = self.traffic.fingerprints
         return [("file", key, {"seen": list(prints[key] or ())} if prints.get(key) else None) for key in ids]
 
+    def fill(self, replicas: Iterable[Replica]) -> None:
+        """Lay down the points in time of sessions that have just begun, in their order.
+
+        The log has the session before its target is touched, and each target is whole before the next is begun: a
+        killed array lays down the rest when it is there again, and nobody has written meanwhile.
+        """
+        for replica in replicas:
+            leg = replica.unfilled_leg()
+            if leg is None or None in map(self.domain.owner, replica.key):
+                continue
+            self.traffic.fill(leg)
+            replica.unfilled = ""
+            replica.home.remember(replica)
+
     def drop(self, replica: Replica) -> None:
         """End a session for good; ``remember`` takes it out of the log."""
+        replica.give_up()
         self.domain.remove(replica)
         if replica.run is not None:
             replica.run.finished = True
@@ -315,6 +333,12 @@ class SimArray:
             self.traffic.fingerprints[device_id] = found
         for record in self.log.all("session").values():
             self.domain.add(Replica.from_record(self, record))
+        self._fill_the_rest()
+
+    def _fill_the_rest(self) -> None:
+        """Go on where a killed array was laying down points in time."""
+        begun = [replica for replica in self.domain.replicas.values() if replica.unfilled]
+        self.fill(sorted(begun, key=lambda one: one.back_seq if one.unfilled == "back" else one.seq))
 
     def close(self) -> None:
         """End the thread and write what a next start can be spared."""

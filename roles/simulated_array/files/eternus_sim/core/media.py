@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .model import BLOCK
+
 Fingerprint = tuple[int, int, int, int]  # mtime ns, ctime ns, size, inode
+Range = tuple[int, int]  # first byte, one past the last
 
 _STAMP_AGE_NS = 1_000_000_000
+_STEP = 1 << 20
+_UNUSABLE = b"the copy was ended before this extent had arrived; "
 
 
 def make(path: Path, size: int) -> Fingerprint:
@@ -82,6 +89,64 @@ def write(path: Path, offset: int, data: bytes) -> Fingerprint:
                 done = os.pwrite(fd, view, offset)
                 offset += done
                 view = view[done:]
+        return _stamp(fd)
+    finally:
+        os.close(fd)
+
+
+def copy(source: Path, target: Path, spans: Iterable[Range]) -> Fingerprint:
+    """Make ranges of one file what they are in another; holes stay holes. Returns the target's new fingerprint."""
+    from_fd = os.open(source, os.O_RDONLY)
+    to_fd = os.open(target, os.O_RDWR)
+    try:
+        for first, last in spans:
+            done = first
+            for start, end in _data(from_fd, first, last):
+                _zero(to_fd, done, start)
+                _copy(from_fd, to_fd, start, end)
+                done = end
+            _zero(to_fd, done, last)
+        return _stamp(to_fd)
+    finally:
+        os.close(from_fd)
+        os.close(to_fd)
+
+
+def _data(fd: int, first: int, last: int) -> Iterator[Range]:
+    """Yield the parts of a range that are no holes."""
+    while first < last:
+        try:
+            start = os.lseek(fd, first, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return  # no data from here to the end
+        if start >= last:
+            return
+        first = min(os.lseek(fd, start, os.SEEK_HOLE), last)
+        yield (start, first)
+
+
+def _zero(fd: int, first: int, last: int) -> None:
+    for start, end in list(_data(fd, first, last)):
+        for place in range(start, end, _STEP):
+            os.pwrite(fd, bytes(min(_STEP, end - place)), place)
+
+
+def _copy(from_fd: int, to_fd: int, first: int, last: int) -> None:
+    for place in range(first, last, _STEP):
+        data = os.pread(from_fd, min(_STEP, last - place), place)
+        done = 0
+        while done < len(data):
+            done += os.pwrite(to_fd, data[done:], place + done)
+
+
+def spoil(path: Path, first: int, last: int) -> Fingerprint:
+    """Make a range something that nobody takes for data; in a hole only its first block, so that it stays small."""
+    fd = os.open(path, os.O_RDWR)
+    try:
+        length = BLOCK if _hole(fd, first, last - first) else last - first
+        os.pwrite(fd, (_UNUSABLE * (length // len(_UNUSABLE) + 1))[:length], first)
         return _stamp(fd)
     finally:
         os.close(fd)

@@ -46,6 +46,7 @@ def operate(array: SimArray, keys: Sequence[Key], operation: int, force: bool) -
         homes.setdefault(replica.home.serial, []).append(replica)
     for here in homes.values():
         here[0].home.remember(*here)
+    array.fill(replicas)
     for replica in replicas:
         if wanted in {Operation.RESYNC, Operation.RESTORE, Operation.FRACTURE, Operation.SPLIT}:
             _tidy(replica, wanted)
@@ -158,6 +159,7 @@ def _resync(array: SimArray, replica: Replica) -> None:
     )
     if not replica.mirror:
         replica.seq = array.domain.next_seq()
+        replica.unfilled = "todo"
         replica.view.when_synced = now()
         array.traffic.overwritten(replica.view.target_id, replica, list(replica.todo.runs((0, replica.extents))))
 
@@ -168,6 +170,7 @@ def _restore(array: SimArray, replica: Replica) -> None:
     begin_run(replica, "restore", replica.back.count)
     replica.view = replace(replica.view, copy_state=CopyState.UNSYNCHRONIZED, progress_status=Progress.RESTORING)
     replica.back_seq = array.domain.next_seq()
+    replica.unfilled = "back"
     array.traffic.overwritten(replica.view.source_id, replica, list(replica.back.runs((0, replica.extents))))
 
 
@@ -197,7 +200,8 @@ def _abort(_array: SimArray, replica: Replica) -> None:
 
 
 def stop(replica: Replica, state: CopyState) -> None:
-    """End a session's copying for good, broken or aborted; what was to be moved counts as changed."""
+    """End a session's copying for good, broken or aborted; what was to be moved is unusable, and counts as changed."""
+    replica.give_up()
     replica.src.unite(replica.back)
     replica.back.clear()
     replica.view = replace(replica.view, copy_state=state, progress_status=Progress.DORMANT)

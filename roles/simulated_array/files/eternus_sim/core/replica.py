@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from .counters import Run
-from .extents import Bitmap
+from .extents import Bitmap, Span
 from .model import EXTENT, CopyState, CopyType, Key, Progress, Session
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class Flow(Enum):
 class Leg:
     """One way of a session: what is pending is still to be moved from one volume to the other.
 
-    A frozen leg stands for a point in time: the target *is* the source as it was at ``seq``, wherever the bytes lie.
+    A frozen leg stands for a point in time: the target *is* the source as it was at ``seq``, from the first moment on.
+    Its bytes are laid down when it begins, so that whoever opens the target's device reads them; what is pending is
+    what the array has still to move behind that, at its rate.
     """
 
     replica: Replica
@@ -57,6 +59,8 @@ class Replica:
         self.resume_to = int(Progress.SYNCHRONIZING)  # what a resume goes back to
         self.synced_once = False  # whether the next run is a differential one
         self.cursor = 0
+        self.unfilled = ""  # of a frozen leg that has begun: "todo" or "back" until its bytes lie on the target
+        self.spoilt: list[tuple[str, Span]] = []  # extents to be made unusable once the log has the session's end
         self.size = blocks * 512
         self.extents = (self.size + EXTENT - 1) // EXTENT
         self.run: Optional[Run] = None
@@ -147,6 +151,17 @@ class Replica:
             legs.append(self.forward())
         return legs
 
+    def unfilled_leg(self) -> Optional[Leg]:
+        """Return the way whose point in time is still to be laid down on the volume that it leads to."""
+        if not self.unfilled:
+            return None
+        return self.backward() if self.unfilled == "back" else self.forward()
+
+    def give_up(self) -> None:
+        """Note what has not arrived: without the session it is unusable (array.md, OPC target)."""
+        for leg in self.frozen_legs():
+            self.spoilt.extend((leg.to_id, span) for span in leg.pending.runs((0, self.extents)))
+
     def next_leg(self) -> Optional[Leg]:
         """Return the way on which the copier goes on, None when all is moved."""
         if self.back:
@@ -176,6 +191,7 @@ class Replica:
             "back_seq": self.back_seq,
             "resume_to": int(self.resume_to),
             "synced_once": self.synced_once,
+            "unfilled": self.unfilled,
         }
 
     @classmethod
@@ -188,6 +204,7 @@ class Replica:
         replica.back_seq = record["back_seq"]
         replica.resume_to = record["resume_to"]
         replica.synced_once = record["synced_once"]
+        replica.unfilled = record.get("unfilled", "")
         for bitmap in (replica.todo, replica.back, replica.src, replica.tgt):
             bitmap.load()
         # A crash between filling a map and writing the state leaves it full too early: such extents count as changed.

@@ -54,6 +54,7 @@ def start(array: SimArray, pairs: Sequence[Key], wish: Wish) -> list[Session]:
         array.traffic.notice(device_id)
     replicas = [_begin(array, pair, wish) for pair in pairs]
     array.remember(*replicas)
+    array.fill(replicas)
     array.wake()
     return [replica.snapshot() for replica in replicas]
 
@@ -145,6 +146,7 @@ def _begin(array: SimArray, pair: Key, wish: Wish) -> Replica:
     domain.add(replica)
     begin_run(replica, "full", replica.extents)
     if not replica.mirror:
+        replica.unfilled = "todo"
         array.traffic.overwritten(pair[1], replica, [(0, replica.extents)])
     array.note_change(replica.key, None)
     return replica

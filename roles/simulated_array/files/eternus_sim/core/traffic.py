@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where bytes flow: host writes, the moves of copies, copy on write, and what was written past the door."""
+"""Where bytes flow: host writes, the moves of copies, points in time, and what was written past the door."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Traffic:
             if replica.view.target_id == device_id and replica.active_mirror:
                 raise Refused(Code.VOLUME_BUSY, f"{device_id} is the target of a mirror that is not suspended")
         if data:
-            self._write(device_id, offset, data, _LATEST, None)
+            self._write(device_id, offset, data)
             self._count(device_id, "host_written", len(data))
 
     def host_read(self, device_id: str, offset: int, length: int) -> bytes:
@@ -44,7 +44,6 @@ class Traffic:
                 raise Refused(Code.VOLUME_BUSY, f"{device_id} is the target of a mirror that is not equivalent")
         if not length:
             return b""
-        self._settle(device_id, _span(offset, length), _LATEST)
         self._count(device_id, "host_read", length)
         return media.read(self._domain.volume(device_id).path, offset, length)
 
@@ -60,16 +59,40 @@ class Traffic:
 
     # copies
 
+    def fill(self, leg: Leg) -> None:
+        """Lay the point in time of a leg down: its target holds it from now on, for whoever opens its device."""
+        size = leg.replica.size
+        spans = leg.pending.runs((0, leg.replica.extents))
+        paths = [self._domain.volume(device_id).path for device_id in (leg.from_id, leg.to_id)]
+        ours = self.unchanged(leg.to_id)
+        fresh = media.copy(paths[0], paths[1], [(first * EXTENT, min(last * EXTENT, size)) for first, last in spans])
+        self.fingerprints[leg.to_id] = fresh if ours else None
+
+    def spoil(self, replica: Replica) -> None:
+        """Make the extents unusable that had not arrived when a copy was given up."""
+        for device_id, (first, last) in replica.spoilt:
+            owner = self._domain.owner(device_id)
+            if owner is None:
+                continue
+            path = owner.volumes[device_id].path
+            self.overwritten(device_id, replica, [(first, last)])
+            for other in self._domain.of_volume(device_id):
+                if other.view.source_id == device_id and other.flow is not Flow.TRACK:
+                    other.todo.add((first, last))
+            ours = self.unchanged(device_id)
+            for extent in range(first, last):
+                end = min((extent + 1) * EXTENT, replica.size)
+                fresh = media.spoil(path, extent * EXTENT, end)
+                self.fingerprints[device_id] = fresh if ours else None
+        replica.spoilt.clear()
+
     def move(self, leg: Leg, span: tuple[int, int]) -> None:
-        """Move a span of pending extents along a leg."""
+        """Move a span of pending extents along a leg. On a frozen leg the bytes lie there already."""
         self._settle(leg.from_id, span, leg.seq if leg.frozen else _LATEST)
         offset = span[0] * EXTENT
         length = min(span[1] * EXTENT, leg.replica.size) - offset
-        data = media.read(self._domain.volume(leg.from_id).path, offset, length)
-        if leg.frozen:
-            self._write(leg.to_id, offset, data, leg.seq, leg)
-        else:
-            self._write(leg.to_id, offset, data, _LATEST, None)
+        if not leg.frozen:
+            self._write(leg.to_id, offset, media.read(self._domain.volume(leg.from_id).path, offset, length))
         # Only now: a crash before this line moves the span again, and nothing has changed the source meanwhile.
         leg.pending.discard(span)
         if leg.replica.run is not None:
@@ -78,35 +101,30 @@ class Traffic:
         self._count(leg.to_id, "copy_written", length)
 
     def _settle(self, device_id: str, span: tuple[int, int], before: int) -> None:
-        """Bring in what a volume logically holds already: extents pending on legs to it that began earlier."""
+        """Move what is pending to a volume, by legs that began earlier, before it is moved on."""
         for replica in self._domain.of_volume(device_id):
             for leg in replica.frozen_legs():
                 if leg.to_id == device_id and leg.seq < before:
                     for run in list(leg.pending.runs(span)):
                         self.move(leg, run)
 
-    def _write(self, device_id: str, offset: int, data: bytes, seq: int, via: Optional[Leg]) -> None:
-        """Write at the point in time ``seq``: save what others still need, mark maps, write, let mirrors follow."""
+    def _write(self, device_id: str, offset: int, data: bytes) -> None:
+        """Write: move what others still need, mark maps, write, let mirrors follow."""
         span = _span(offset, len(data))
         touching = list(self._domain.of_volume(device_id))
         for replica in touching:
             for leg in replica.frozen_legs():
-                if via is not None and leg.pending is via.pending:
-                    continue
-                # Copy on write for what began earlier; and before a host writes into what is pending to this volume,
-                # it is brought in (whole extents as well: to drop them would lose them if we died in between).
-                if (leg.from_id == device_id and leg.seq < seq) or (leg.to_id == device_id and via is None):
-                    for run in list(leg.pending.runs(span)):
-                        self.move(leg, run)
-        followers = [replica for replica in touching if self._mark(replica, device_id, span, via)]
+                # Copy on write, and what is pending to this volume is brought in before it is written over: an array
+                # moves these extents at once.
+                for run in list(leg.pending.runs(span)):
+                    self.move(leg, run)
+        followers = [replica for replica in touching if self._mark(replica, device_id, span)]
         self.put(device_id, offset, data)
         for replica in followers:
             self._follow(replica, offset, data)
 
-    def _mark(self, replica: Replica, device_id: str, span: tuple[int, int], via: Optional[Leg]) -> bool:
+    def _mark(self, replica: Replica, device_id: str, span: tuple[int, int]) -> bool:
         """Remember a write in a session's maps, on disk before the bytes are. True: the target must follow at once."""
-        if via is not None and via.replica is replica:
-            return False
         if replica.view.target_id == device_id:
             if replica.flow is Flow.TRACK:
                 replica.tgt.add(span)
@@ -125,7 +143,7 @@ class Traffic:
             if extent in replica.todo:
                 continue
             first, last = max(offset, extent * EXTENT), min(end, (extent + 1) * EXTENT)
-            self._write(replica.view.target_id, first, data[first - offset : last - offset], _LATEST, None)
+            self._write(replica.view.target_id, first, data[first - offset : last - offset])
             self._count(replica.view.target_id, "mirrored", last - first)
             if replica.run is not None:
                 replica.run.bytes_mirrored += last - first
@@ -168,9 +186,9 @@ class Traffic:
         flow = replica.flow
         changed = replica.tgt if device_id == replica.view.target_id else replica.src
         here = changed if flow is Flow.TRACK else replica.todo
-        known = [replica.todo, replica.back] + ([replica.src, replica.tgt] if flow is Flow.TRACK else [])
-        others = [other for key in replica.key for other in self._domain.of_volume(key)]
-        pending = [leg.pending for other in others for leg in other.frozen_legs()]
+        # A mirror's files differ where it has still to copy; what stands for a point in time was laid down at once.
+        known = [replica.todo] if replica.mirror else []
+        known += [replica.src, replica.tgt] if flow is Flow.TRACK else []
         source, target = (self._domain.volume(key).path for key in replica.key)
         step = 16
         for first in range(0, replica.extents, step):
@@ -180,7 +198,7 @@ class Traffic:
                 continue
             for extent in range(first, min(first + step, replica.extents)):
                 part = slice((extent - first) * EXTENT, (extent - first + 1) * EXTENT)
-                if left[part] != right[part] and not any(extent in bitmap for bitmap in known + pending):
+                if left[part] != right[part] and not any(extent in bitmap for bitmap in known):
                     here.add((extent, extent + 1))
         if flow is Flow.MIRROR and replica.view.copy_state == CopyState.SYNCHRONIZED:
             for run in list(replica.todo.runs((0, replica.extents), step)):
