@@ -52,11 +52,11 @@ class ModelClock:
 
 @dataclass
 class Copying:
-    """A session with the seconds that its copy still takes, and the extents that still differ."""
+    """A session with the seconds that its copy still takes, and how many extents each of its copies moved."""
 
     session: Session
     left: float
-    born: float = 0.0
+    moved: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Fabric:
         return volume
 
     def write(self, ref: VolumeRef, extent: int, value: int) -> None:
-        """Write as a host does: equivalent pairs follow at once."""
+        """Write as a host (or a restore copy) does: equivalent pairs follow at once, a logical copy keeps its bytes."""
         self.content[ref][extent] = value
         for copying in self.copies.values():
             if copying.session.source == ref and copying.session.state is SessionState.EQUIVALENT:
@@ -102,13 +102,31 @@ class Fabric:
                 self.finish(key)
 
     def finish(self, key: tuple[VolumeRef, VolumeRef]) -> None:
-        """End a copy: a mirror becomes equivalent, an OPC session disappears."""
+        """End a copy: a mirror becomes equivalent, an OPC session disappears, a QuickOPC session tracks changes."""
         copying = self.copies[key]
+        if copying.session.tracked:
+            copying.session = replace(copying.session, state=SessionState.TRACKING, percent=100)
+            return
         if not copying.session.copy_type.mirror:
             del self.copies[key]
             return
         self.content[key[1]] = list(self.content[key[0]])
         copying.session = replace(copying.session, state=SessionState.EQUIVALENT, percent=100)
+
+    def copy_at_once(self, key: tuple[VolumeRef, VolumeRef]) -> int:
+        """Make the logical copy that OPC makes when it starts; return how many extents differed."""
+        moved = 0
+        for extent, value in enumerate(list(self.content[key[0]])):
+            if self.content[key[1]][extent] != value:
+                moved += 1
+                self.write(key[1], extent, value)
+        return moved
+
+    def end(self, key: tuple[VolumeRef, VolumeRef]) -> None:
+        """End a session, as the array or other hands do: a copy that still ran leaves its target unusable."""
+        copying = self.copies.pop(key)
+        if copying.session.state in (SessionState.EXECUTING, SessionState.FAILED, SessionState.PAUSED):
+            self.content[key[1]] = [-1] * EXTENTS
 
     def shown(self) -> dict[tuple[VolumeRef, VolumeRef], Session]:
         """Return the session list as it is now."""
@@ -131,19 +149,27 @@ class Fabric:
 
 @dataclass
 class Fault:
-    """What goes wrong at a call: ``refuse``, ``lost`` (after the act), ``unreachable`` (before it), or a kill."""
+    """What goes wrong at a call: ``refuse``, ``lost`` (after the act), ``unreachable`` (before it), or a kill.
+
+    ``pair``: at this pair of the request (from 0) only; where the array takes lists the whole request shares it.
+    """
 
     method: str
     kind: str
     code: int = 4
     skip: int = 0
+    pair: Optional[int] = None
 
 
 class ModelArray:
-    """One array of the fabric."""
+    """One array of the fabric.
+
+    :ivar seconds_per_call: what every pair's request takes where the array takes no lists: there cuts are skewed.
+    :ivar between: called between two pairs of such a request, so that a host may write meanwhile.
+    """
 
     def __init__(
-        self, fabric: Fabric, serial: str = "ET1", *, lists: bool = True, copies: str = "EC REC OPC ROPC"
+        self, fabric: Fabric, serial: str = "ET1", *, lists: bool = True, copies: str = "EC REC OPC ROPC QuickOPC"
     ) -> None:
         self.fabric = fabric
         self.serial = serial
@@ -151,6 +177,8 @@ class ModelArray:
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, int]] = []
         self.reads_only = False
+        self.seconds_per_call = 0.0
+        self.between: Optional[Callable[[], None]] = None
         self._capabilities = Capabilities(
             frozenset(CopyType(word) for word in copies.split()), create_list=lists, modify_list=lists
         )
@@ -180,33 +208,72 @@ class ModelArray:
         ]
 
     def start(self, copy_type: CopyType, pairs: Sequence[Pair], *, track: bool = False) -> Sequence[Outcome]:
-        return self._each("start", pairs, lambda pair: self._start(copy_type, pair))
+        if track and copy_type is CopyType.OPC:
+            copy_type = CopyType.QUICK_OPC
+        return self._each(
+            "start", pairs, lambda pair: self._no_start(copy_type, pair), lambda pair: self._start(copy_type, pair)
+        )
 
     def suspend(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
-        return self._each("suspend", pairs, self._suspend)
+        wanted = (SessionState.EQUIVALENT,)
+        return self._each("suspend", pairs, lambda pair: self._not_in(pair, wanted), self._suspend)
 
     def resume(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
-        return self._each("resume", pairs, self._resume)
+        wanted = (SessionState.SUSPENDED, SessionState.TRACKING)
+        return self._each("resume", pairs, lambda pair: self._not_in(pair, wanted), self._resume)
 
     def release(self, copy_type: CopyType, pairs: Sequence[Pair]) -> Sequence[Outcome]:
-        return self._each("release", pairs, self._release)
+        return self._each("release", pairs, lambda pair: None, self._release)
 
-    def _each(self, method: str, pairs: Sequence[Pair], act: Callable[[Pair], Optional[BackupError]]) -> list[Outcome]:
+    def _each(
+        self,
+        method: str,
+        pairs: Sequence[Pair],
+        hindrance: Callable[[Pair], Optional[BackupError]],
+        act: Callable[[Pair], Optional[BackupError]],
+    ) -> list[Outcome]:
+        """Carry a request out: with lists at one instant, all or nothing; else pair by pair."""
         if self.reads_only:
             raise AssertionError(f"{method} was called on an array that refuses writes")
         self.calls.append((method, len(pairs)))
-        self.round_trips += 1 if self._capabilities.create_list else len(pairs)
+        if self._capabilities.create_list:
+            return self._as_list(method, pairs, hindrance, act)
+        self.round_trips += len(pairs)
         refused = self._strike(method, "before")
         outcomes = []
-        for pair in pairs:
-            error = refused or act(pair)
-            outcomes.append(Outcome(pair, error))
+        for position, pair in enumerate(pairs):
+            error = refused or self._strike(method, "before", position) or hindrance(pair)
+            outcomes.append(Outcome(pair, error or act(pair)))
+            self._strike(method, "after", position)
+            if self.seconds_per_call:
+                self.fabric.clock.sleep(self.seconds_per_call)
+            if self.between is not None and position + 1 < len(pairs):
+                self.between()
         self._strike(method, "after")
         return outcomes
 
-    def _strike(self, method: str, when: str) -> Optional[BackupError]:
+    def _as_list(
+        self,
+        method: str,
+        pairs: Sequence[Pair],
+        hindrance: Callable[[Pair], Optional[BackupError]],
+        act: Callable[[Pair], Optional[BackupError]],
+    ) -> list[Outcome]:
+        self.round_trips += 1
+        positions = (None, *range(len(pairs)))
+        refused = [self._strike(method, "before", position) for position in positions]
+        refused += [hindrance(pair) for pair in pairs]
+        error = next((one for one in refused if one is not None), None)
+        outcomes = [Outcome(pair, error or act(pair)) for pair in pairs]
+        for position in positions:
+            self._strike(method, "after", position)
+        return outcomes
+
+    def _strike(self, method: str, when: str, position: Optional[int] = None) -> Optional[BackupError]:
         for fault in list(self.faults):
             if fault.method != method or (fault.kind in ("lost", "killed_after")) != (when == "after"):
+                continue
+            if fault.pair != position:
                 continue
             if fault.skip:
                 fault.skip -= 1
@@ -219,48 +286,70 @@ class ModelArray:
             raise BackupError(ErrorClass.ARRAY_UNREACHABLE, "The answer was lost.", next_step="Run again.")
         return None
 
-    def _start(self, copy_type: CopyType, pair: Pair) -> Optional[BackupError]:
-        fabric = self.fabric
-        if pair.key in fabric.copies or any(c.session.target == pair.target.ref for c in fabric.copies.values()):
+    def _no_start(self, copy_type: CopyType, pair: Pair) -> Optional[BackupError]:
+        """Return why a copy cannot start, by array.md's return codes."""
+        copies = self.fabric.copies
+        if copy_type not in self._capabilities.copies:
+            return BackupError(ErrorClass.UNSUPPORTED_COPY, f"No {copy_type.value} here.", next_step="See the array.")
+        if copy_type.remote == (pair.source.ref.array == pair.target.ref.array):
+            return array_error(5)
+        if (pair.source.blocks, pair.source.block_size) != (pair.target.blocks, pair.target.block_size):
+            return array_error(4097)
+        if pair.key in copies or any(one.session.target == pair.target.ref for one in copies.values()):
             return array_error(35334)
-        if sum(1 for c in fabric.copies.values() if pair.source.ref == c.session.source) >= 8:
+        limit = self._capabilities.max_sessions_per_source or 8
+        if sum(1 for one in copies.values() if pair.source.ref == one.session.source) >= limit:
             return array_error(35333)
-        fabric.changed()
-        seconds = fabric.copy_seconds
-        session = Session(*pair.key, copy_type, SessionState.EXECUTING)
-        if not copy_type.mirror:
-            fabric.content[pair.target.ref] = list(fabric.content[pair.source.ref])
-        else:
-            fabric.content[pair.target.ref] = [-1] * EXTENTS
-        fabric.copies[pair.key] = Copying(session, seconds)
         return None
 
-    def _suspend(self, pair: Pair) -> Optional[BackupError]:
+    def _start(self, copy_type: CopyType, pair: Pair) -> Optional[BackupError]:
+        fabric, tracked = self.fabric, copy_type is CopyType.QUICK_OPC
+        error = self._no_start(copy_type, pair)
+        if error is not None:
+            return error
+        fabric.changed()
+        at = None if copy_type.mirror else fabric.clock.now()
+        session = Session(*pair.key, copy_type, SessionState.EXECUTING, synced_at=at, tracked=tracked)
+        fabric.copies[pair.key] = Copying(session, fabric.copy_seconds, [EXTENTS])
+        if copy_type.mirror:
+            fabric.content[pair.target.ref] = [-1] * EXTENTS
+        else:
+            fabric.copy_at_once(pair.key)
+        return None
+
+    def _not_in(self, pair: Pair, states: Sequence[SessionState]) -> Optional[BackupError]:
         copying = self.fabric.copies.get(pair.key)
         if copying is None:
             return array_error(32793)
-        if copying.session.state is not SessionState.EQUIVALENT:
-            return array_error(32794)
+        return None if copying.session.state in states else array_error(32794)
+
+    def _suspend(self, pair: Pair) -> Optional[BackupError]:
         self.fabric.changed()
+        copying = self.fabric.copies[pair.key]
         now = self.fabric.clock.now()
         copying.session = replace(copying.session, state=SessionState.SUSPENDED, suspended_at=now)
         return None
 
     def _resume(self, pair: Pair) -> Optional[BackupError]:
-        copying = self.fabric.copies.get(pair.key)
-        if copying is None:
-            return array_error(32793)
-        if copying.session.state is not SessionState.SUSPENDED:
-            return array_error(32794)
-        self.fabric.changed()
-        copying.session = replace(copying.session, state=SessionState.EXECUTING, percent=0, suspended_at=None)
-        copying.left = self.fabric.copy_seconds / 4
-        self.fabric.content[pair.target.ref] = [-1] * EXTENTS
+        fabric = self.fabric
+        fabric.changed()
+        copying = fabric.copies[pair.key]
+        running = replace(copying.session, state=SessionState.EXECUTING, percent=0, suspended_at=None)
+        copying.left = fabric.copy_seconds / 4
+        if running.tracked:
+            copying.moved.append(fabric.copy_at_once(pair.key))
+            running = replace(running, synced_at=fabric.clock.now())
+        else:
+            source, target = fabric.content[pair.source.ref], fabric.content[pair.target.ref]
+            copying.moved.append(sum(1 for one, other in zip(source, target) if one != other))
+            fabric.content[pair.target.ref] = [-1] * EXTENTS
+        copying.session = running
         return None
 
     def _release(self, pair: Pair) -> Optional[BackupError]:
-        self.fabric.changed()
-        self.fabric.copies.pop(pair.key, None)
+        if pair.key in self.fabric.copies:
+            self.fabric.changed()
+            self.fabric.end(pair.key)
         return None
 
 

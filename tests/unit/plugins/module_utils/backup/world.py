@@ -11,19 +11,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import Volume, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup import policies, synchronize, take
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, Volume, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup import policies, restore, synchronize, take
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.forget import forget_disk
+from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import observe
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore import RestoreRequest
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
     PoolKind,
+    Reader,
+    ReaderPurpose,
     RegisteredVolume,
     Role,
     TapePool,
+    TapeState,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
@@ -35,6 +41,7 @@ from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.m
 )
 
 PATIENCE = Wait(interval=1.0, timeout=120.0)
+DRIVE = "drive-1"
 
 
 class House:
@@ -47,6 +54,7 @@ class House:
         self.catalog = open_catalog(f"sqlite:///{directory}/catalog.db", create=True)
         self.by_name: dict[str, Volume] = {}
         self.owner = 0
+        self.stamp = 100
         with self.catalog.begin() as records:
             records.put_pool(TapePool("pool", PoolKind.PRIVATE, START))
 
@@ -84,6 +92,10 @@ class House:
         self.declare(name, **policy)
         return volume.ref
 
+    def group(self, *names: str, bvs: int = 0, group: str = "app", **policy: Any) -> list[VolumeRef]:
+        """Make the transaction volumes of one consistency group, and so many backup volumes for all of them."""
+        return [self.tv(name, 0 if number else bvs, group=group, **policy) for number, name in enumerate(names)]
+
     def declare(self, name: str, *, strict: bool = False, **policy: Any) -> Result:
         """Declare a policy; disk only unless said."""
         wanted = {"volume": name, "generations": 2, "media": "disk", **policy}
@@ -107,9 +119,73 @@ class House:
         self.clock.sleep(60)
         return self.backup(*names, **request)
 
+    def foreseen(self, *names: str, **request: Any) -> Result:
+        """Return what check mode says of a backup."""
+        return take.take_backup(self.context(check=True), names, BackupRequest(**request))
+
+    def nights(self, name: str, count: int, **request: Any) -> list[str]:
+        """Back up night after night, each with a stamp in the TV's first extent; return the ids, newest first."""
+        ids = []
+        for _night in range(count):
+            self.clock.sleep(3600)
+            self.stamp += 1
+            self.fabric.write(self.by_name[name].ref, 0, self.stamp)
+            ids.insert(0, self.backup(name, **request).values["backups"][0]["id"])
+        return ids
+
     def cancel(self, *names: str, **options: Any) -> Result:
         """Cancel synchronization."""
         return synchronize.cancel(self.context(), names, **options)
+
+    def forget(self, name: str, *ids: str) -> None:
+        """Delete disk generations by hand."""
+        forget_disk(self.context(), self.by_name[name].ref, ids)
+
+    def hold(self, backup_id: str, hold: bool = True) -> None:
+        """Keep a backup whatever the rules say, or no longer."""
+        with self.catalog.begin() as records:
+            records.set_hold([backup_id], hold)
+
+    def restore(self, name: str, target: str = "", *, wait: Wait = PATIENCE, **request: Any) -> Result:
+        """Restore onto the TV, or onto another volume."""
+        wanted = {"volume": name, "target": target, "confirm": target or name, **request}
+        return restore.restore(self.context(), RestoreRequest(**wanted), wait)
+
+    def cancel_restore(self, name: str, target: str = "") -> Result:
+        """Cancel a restore."""
+        return restore.cancel_restore(self.context(), RestoreRequest(name, target=target))
+
+    def backup_of(self, backup_id: str) -> Optional[Backup]:
+        """Return a backup as the catalog knows it."""
+        with self.catalog.read() as records:
+            return next(iter(records.backups(ids=[backup_id])), None)
+
+    def begin_leg(self, backup_id: str, number: int = 1) -> None:
+        """Take a queued or failed tape copy as a tape server does: it is writing, and its BV is read."""
+        owner = f"{DRIVE}:{backup_id}:{number}"
+        with self.catalog.begin() as records:
+            backup = next(iter(records.backups(ids=[backup_id])))
+            assert backup.disk is not None
+            records.claim_tape_copy(backup_id, number, owner, self.clock.now(), 1e9)
+            records.add_reader(Reader(backup.disk.bv, backup_id, ReaderPurpose.TAPE, owner, self.clock.now()))
+
+    def end_leg(self, backup_id: str, *, ok: bool = True, number: int = 1) -> None:
+        """Let a tape copy that is being written be written, or fail, with all that the tape server does then."""
+        owner = f"{DRIVE}:{backup_id}:{number}"
+        with self.catalog.begin() as records:
+            backup = next(iter(records.backups(ids=[backup_id])))
+            assert backup.disk is not None
+            copy = next(copy for copy in backup.tape if copy.number == number)
+            state = TapeState.WRITTEN if ok else TapeState.FAILED
+            records.put_tape_copy(backup_id, replace(copy, state=state, written_at=self.clock.now() if ok else None))
+            records.remove_reader(backup.disk.bv, owner)
+            finish_leaving(records, backup.disk.bv)
+            records.drop_leases([lease for lease in records.leases() if lease.owner == owner])
+
+    def tape(self, backup_id: str, *, ok: bool = True, number: int = 1) -> None:
+        """Write a tape copy from beginning to end, or let it fail."""
+        self.begin_leg(backup_id, number)
+        self.end_leg(backup_id, ok=ok, number=number)
 
     def look(self) -> World:
         """Look at everything."""
@@ -118,6 +194,15 @@ class House:
     def bv_of(self, ref: VolumeRef) -> str:
         """Return the name of a volume."""
         return self.fabric.volumes[ref].name
+
+    def content(self, name: str) -> list[int]:
+        """Return the bytes of a volume."""
+        return list(self.fabric.content[self.by_name[name].ref])
+
+    def session(self, tv: str, bv: str) -> Optional[Session]:
+        """Return the session between two volumes as the array has it."""
+        copying = self.fabric.copies.get((self.by_name[tv].ref, self.by_name[bv].ref))
+        return copying.session if copying else None
 
     def generations(self, name: str) -> list[Backup]:
         """Return a TV's generations, newest first."""
