@@ -44,7 +44,7 @@ def _pytest(name: str, tests: list[str], mutation: Mutation | None) -> Finished:
 
 
 def _prove(rules: Rules, rule: str) -> tuple[str, Finished]:
-    """Run a rule's tests with its function disabled: ``killed``, ``survived``, or ``broken`` when pytest itself broke."""
+    """Run a rule's tests with its function disabled: they killed it, it survived, or pytest itself was broken."""
     done = _pytest(rule, rules.units[rule], rules.mutations[rule])
     return {0: "survived", 1: "killed"}.get(done.code, "broken"), done
 

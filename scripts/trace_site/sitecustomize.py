@@ -65,8 +65,8 @@ def mutated(original: Callable[..., Any], kind: str, value: Any) -> Callable[...
     ``mistakes``: see above.
     """
     makers: dict[str, Callable[[Callable[..., Any], Any], Callable[..., Any]]] = {
-        "returns": lambda _original, value: lambda *args, **kwargs: _value(value),
-        "gives": lambda _original, value: lambda *args, **kwargs: args[value],
+        "returns": lambda _original, value: lambda *_args, **_kwargs: _value(value),
+        "gives": lambda _original, value: lambda *args, **_kwargs: args[value],
         "negates": lambda original, _value: lambda *args, **kwargs: not original(*args, **kwargs),
         "given": lambda original, value: lambda *args, **kwargs: original(*args, **{**kwargs, **value}),
         "lets_pass": _lets_pass,
