@@ -38,11 +38,16 @@ def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Res
         "source": "tape",
         "cartridges": list(dict.fromkeys(part.barcode for part in plan.parts)),
         "target": plan.target.name,
+        "target_device_id": plan.target.ref.device_id,
+        "target_array": plan.target.ref.array,
         "bytes": plan.backup.size,
         "sha256_expected": plan.copy.sha256,
         "sha256_actual": plan.sha256,
+        "overwrites": dict(plan.overwrites),
     }
+    values = {"restore": shown, "finished": not (plan.needed and ctx.check_mode)}
     if not plan.needed:
-        return Result(False, {"restore": shown}, {}, {})
+        return Result(False, values, {}, {})
+    before = {"target": plan.target.name, "content": "whatever it is", **plan.overwrites}
     after = {"target": plan.target.name, "content": f"backup {plan.backup.id}"}
-    return Result(True, {"restore": shown}, {"target": plan.target.name, "content": "whatever it is"}, after)
+    return Result(True, values, before, after)

@@ -13,7 +13,7 @@ short_description: Restore a volume from tape
 version_added: 0.1.0
 description:
   - Writes a backup from tape onto its transaction volume, or onto another volume of the same size, and compares all
-    checksums.
+    checksums. The tape copy counts as proven from then on, and retention keeps it if it is the only one.
   - Refused while the transaction volume's copy session is executing or equivalent. Without the options of an array
     this is decided by the
     catalog.
@@ -61,7 +61,8 @@ options:
   target:
     description:
       - The volume to write. If not set, the transaction volume itself.
-      - A volume that is not registered is named by its DeviceID or C(wwn-0x...).
+      - A volume that is not registered is named by its DeviceID or C(wwn-0x...), with its array's serial number and a
+        slash before it where that is another array than the transaction volume's.
     type: str
   confirm:
     description:
@@ -89,7 +90,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 restore:
-  description: What was written where; C(sha256_actual) is that of the bytes written, empty in check mode.
+  description:
+    - What was written where; C(sha256_actual) is that of the bytes written, empty in check mode.
+    - C(overwrites) tells what the catalog knew of the target before. It has the target's role, whether it has a policy,
+      its own newest backup, where it is mounted, and why its content was undefined already.
   type: dict
   returned: success
   sample:
@@ -99,9 +103,24 @@ restore:
     source: tape
     cartridges: [WK0001L8]
     target: redolog
+    target_device_id: 600000E00D2A0000002A011500170000
+    target_array: ET603SA4621302115
     bytes: 67108864
     sha256_expected: 3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351
     sha256_actual: 3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351
+    overwrites:
+      role: transaction
+      policy: true
+      newest_backup: 01KE8Z0000ABCDEFGHJKMNPQRS
+      newest_point_in_time: "2026-01-05T11:30:00+00:00"
+      mounted_on: ""
+      mount_point: ""
+      undefined: null
+finished:
+  description: Whether the target is whole; V(false) in check mode, unless the key was used before.
+  type: bool
+  returned: success
+  sample: true
 """
 
 from ansible.module_utils.basic import AnsibleModule

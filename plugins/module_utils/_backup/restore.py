@@ -2,11 +2,11 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Restore from a disk generation by OPC; until the copy has ended the target is marked undefined (behaviour.md §6)."""
+"""Restore from a backup volume by OPC or ROPC; until the end the target is marked undefined (behaviour.md §6)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -21,14 +21,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
-    observe,
+    read_world,
     session_list,
     transaction_volumes,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation, operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import (
     Choice,
-    choose_on_disk,
+    choose,
     plan_restore,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
@@ -46,12 +46,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_nam
     restore_key,
     restore_owner,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import overwritten
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_view import Asked, result_of
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import end_reading, settle_restores
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
-    Backup,
     Reader,
     ReaderPurpose,
     Role,
@@ -82,25 +83,16 @@ class RestoreRequest:
     key: str = ""
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A request with everything found; a step of None: it runs already."""
-
-    world: World
-    backup: Backup
-    target: Volume
-    step: Optional[RestoreCopy]
-
-
 def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
-    """Copy a generation onto its TV, or onto another volume of the same size, and wait; history is unchanged.
+    """Copy a backup onto its TV, or onto another volume of the same size, and wait; history is unchanged.
 
-    A wait that runs out is no failure: the result says how far it is, the same call again goes on waiting.
+    A wait that runs out is no failure: the result says how far it is, the same call again goes on waiting. A backup
+    that has to come from tape is chosen and checked here, and written by the tape server: nothing is changed.
     """
     tv, target = _volumes(ctx, request)
     if ctx.check_mode:
         asked = _ask(ctx, request, tv, target)
-        return _result(asked, None, foresee(ctx, asked.world, [tv])[1])
+        return result_of(asked, None, foresee(ctx, asked.world, [tv])[1])
     with operation(ctx, {tv, target.ref}) as work:
         warnings = recover(work, [tv], restores=False)
         asked = _ask(ctx, request, tv, target)
@@ -112,13 +104,14 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
     except BackupError as error:
         going_on = f"The copy onto {target.name} was started, and {target.name} is undefined until it has ended."
         raise with_unchanged(error, going_on, changed=asked.step is not None) from error
-    return _result(asked, session, warnings, read_back=True)
+    return result_of(asked, session, warnings, read_back=True)
 
 
 def cancel_restore(ctx: Context, request: RestoreRequest) -> Result:
     """Cancel a running restore; the target is left undefined, and stays marked until a restore succeeds."""
     tv, target = _volumes(ctx, request)
-    ours = _restores_onto(ctx, tv, target)
+    ctx.array_of(target.ref)
+    ours = _restores_onto(ctx, target)
     sessions = list(ours)
     values = {
         "restore": {"volume": request.volume, "target": target.name, "state": "cancelled" if sessions else "none"},
@@ -154,7 +147,7 @@ def _running(sessions: Sequence[Session]) -> dict[str, Any]:
     return {s.target.device_id: {"copy": s.copy_type.value, "state": s.state.value} for s in sessions}
 
 
-def _restores_onto(ctx: Context, tv: VolumeRef, target: Volume) -> dict[Session, Volume]:
+def _restores_onto(ctx: Context, target: Volume) -> dict[Session, Volume]:
     """Look for our copies onto a target; one that was started just now may be missing from a stale list (array.md)."""
     with ctx.catalog.read() as records:
         markers = [marker for marker in records.undefined_targets([target.ref]) if marker.reason == RUNNING]
@@ -163,7 +156,7 @@ def _restores_onto(ctx: Context, tv: VolumeRef, target: Volume) -> dict[Session,
         return bool(found) or all(marker.since + SETTLED <= ctx.clock.now() for marker in markers)
 
     def look() -> dict[Session, Volume]:
-        return _registered(ctx, session_list(ctx, [tv]), target)
+        return _registered(ctx, session_list(ctx), target)
 
     return wait_until(look, settled, CONFIRM, ctx.clock).last
 
@@ -198,30 +191,39 @@ def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
     )
 
 
-def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -> _Asked:
-    world = observe(ctx, [tv])
-    backup = choose_on_disk(world, tv, request.choice)
-    used = target.ref not in world.undefined and _used(ctx, request, target)
-    if used or _under_way(world, backup, target):
-        return _Asked(world, backup, target, None)
-    step = plan_restore(world, backup, target, confirm=request.confirm, key=request.key)
-    return _Asked(world, backup, target, step)
+def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -> Asked:
+    """Choose and plan. Both ends' arrays are needed; the TV's own only where it is one of them [decided]:
 
-
-def _under_way(world: World, backup: Backup, target: Volume) -> bool:
-    """Tell whether this very restore was started and nobody has noticed its end yet: it is not started again."""
-    marker = world.undefined.get(target.ref)
-    readers = world.readers.get(backup.disk.bv, ()) if backup.disk else ()
-    mine = any(reader.owner == restore_owner(target.ref) for reader in readers)
-    return mine and marker is not None and (marker.backup_id, marker.reason) == (backup.id, RUNNING)
-
-
-def _used(ctx: Context, request: RestoreRequest, target: Volume) -> bool:
+    what came from another array (REC) can be brought back onto a third volume when that array has burnt down.
+    """
+    sessions = session_list(ctx)
+    capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
     with ctx.catalog.read() as records:
-        return target.ref in records.used_keys(restore_key(request.key), [target.ref])
+        world = read_world(ctx, records, sessions, capabilities, [tv])
+        used = target.ref in records.used_keys(restore_key(request.key), [target.ref])
+        shown = overwritten(records, target.ref)
+    chosen = choose(world, tv, request.choice)
+    for end in (chosen.bv or target.ref, target.ref):
+        ctx.array_of(end)
+    asked = Asked(world, chosen, target, None, shown)
+    if used and target.ref not in world.undefined:
+        return replace(asked, ended=True)
+    if _under_way(asked):
+        return replace(asked, runs=True)
+    step = plan_restore(world, chosen, target, confirm=request.confirm, key=request.key)
+    return replace(asked, step=step, runs=step is None and chosen.tape is None)
 
 
-def _start(work: Operation, asked: _Asked, step: RestoreCopy) -> None:
+def _under_way(asked: Asked) -> bool:
+    """Tell whether this very restore was started and nobody has noticed its end yet: it is not started again."""
+    bv, target = asked.chosen.bv, asked.target.ref
+    marker = asked.world.undefined.get(target)
+    readers = asked.world.readers.get(bv, ()) if bv is not None else ()
+    mine = any(reader.owner == restore_owner(target) for reader in readers)
+    return mine and marker is not None and (marker.backup_id, marker.reason) == (asked.chosen.backup.id, RUNNING)
+
+
+def _start(work: Operation, asked: Asked, step: RestoreCopy) -> None:
     """Mark the target undefined, bind what the copy needs, and start it; a refusal takes all of it back."""
     ctx, now = work.ctx, work.ctx.clock.now()
     before = asked.world.undefined.get(step.target)
@@ -259,16 +261,12 @@ def _reserves(world: World, step: RestoreCopy) -> bool:
     return registered is not None and registered.role is Role.BACKUP and step.target not in world.allocations
 
 
-def _wait(ctx: Context, asked: _Asked, wait: Wait) -> Optional[Session]:
-    """Wait until the copy has ended; return the session that still runs, or None when the target is whole."""
-    bv = asked.backup.disk.bv if asked.backup.disk else asked.target.ref
-    key = (bv, asked.target.ref)
-    if (
-        asked.step is None
-        and not _under_way(asked.world, asked.backup, asked.target)
-        and key not in asked.world.sessions
-    ):
+def _wait(ctx: Context, asked: Asked, wait: Wait) -> Optional[Session]:
+    """Wait until the copy has ended; return the session that still runs, or None when none does."""
+    bv = asked.chosen.bv
+    if bv is None or (asked.step is None and not asked.runs):
         return None
+    key = (bv, asked.target.ref)
     seen = key in asked.world.sessions
     unseen_until = ctx.clock.monotonic() + SETTLED.total_seconds()
 
@@ -292,7 +290,7 @@ def _wait(ctx: Context, asked: _Asked, wait: Wait) -> Optional[Session]:
     return None
 
 
-def _broke(ctx: Context, asked: _Asked, session: Session) -> BackupError:
+def _broke(ctx: Context, asked: Asked, session: Session) -> BackupError:
     with ctx.catalog.begin() as records:
         for marker in records.undefined_targets([asked.target.ref]):
             records.mark_undefined(replace(marker, reason=FAILED))
@@ -303,31 +301,4 @@ def _broke(ctx: Context, asked: _Asked, session: Session) -> BackupError:
         unchanged=f"The generation is unchanged; the content of {asked.target.name} is undefined.",
         next_step="Find the cause on the array, cancel with eternus_restore, state: cancelled, and restore again.",
         volume=asked.target.name,
-    )
-
-
-def _result(asked: _Asked, session: Optional[Session], warnings: Collection[str], *, read_back: bool = False) -> Result:
-    bv = asked.backup.disk.bv if asked.backup.disk else asked.target.ref
-    if not read_back:
-        state, percent = ("planned", 0) if asked.step is not None else ("executing", 0)
-    else:
-        state, percent = ("executing", session.percent) if session is not None else ("finished", 100)
-    values = {
-        "volume": asked.world.name(asked.backup.tv),
-        "target": asked.target.name,
-        "target_device_id": asked.target.ref.device_id,
-        "backup_id": asked.backup.id,
-        "point_in_time": asked.backup.point_in_time.isoformat(),
-        "backup_volume": asked.world.name(bv),
-        "size": asked.target.size,
-        "state": state,
-        "percent": percent,
-    }
-    shown = {key: values[key] for key in ("backup_id", "point_in_time", "backup_volume", "size")}
-    return Result(
-        changed=asked.step is not None,
-        values={"restore": values, "finished": state == "finished"},
-        before={asked.target.name: {"content": "as it is"}},
-        after={asked.target.name: {"content": "as it is"} if asked.step is None else {"overwritten_by": shown}},
-        warnings=list(warnings),
     )

@@ -108,13 +108,14 @@ def choose_target(ctx: Context, records: Records, name: str, source: RegisteredV
         volume = array.find_volumes([name]).get(name)
         if volume is not None:
             return Target(volume.ref, volume.name, volume.size)
-    device_id = name.lower()[len("wwn-0x") :] if name.lower().startswith("wwn-0x") else name
+    array_of_it, _slash, bare = name.rpartition("/")
+    device_id = bare.lower()[len("wwn-0x") :] if bare.lower().startswith("wwn-0x") else bare
     if len(device_id) == 32 and all(digit in "0123456789abcdefABCDEF" for digit in device_id):
-        return Target(VolumeRef(source.ref.array, device_id.upper()), name)
+        return Target(VolumeRef(array_of_it or source.ref.array, device_id.upper()), name)
     raise BackupError(
         ErrorClass.NO_SUCH_VOLUME,
         f"The target {name} is not registered, and this task has no array to ask for it.",
-        next_step="Name it by its DeviceID (32 hex digits, or wwn-0x...).",
+        next_step="Name it by its DeviceID (32 hex digits, or wwn-0x...), or SERIAL/DeviceID on another array.",
         volume=name,
     )
 
@@ -143,10 +144,11 @@ def refuse_target(records: Records, source: RegisteredVolume, target: Target, wa
             volume=target.name,
         )
     if wanted.confirm != target.name:
+        given = f"confirm is {wanted.confirm!r}" if wanted.confirm else "confirm is not given"
         raise BackupError(
             ErrorClass.CONFIRMATION_REQUIRED,
-            f"{target.name} is a transaction volume, and the restore overwrites all of it.",
-            next_step=f"Unmount it, and give confirm: {target.name}.",
+            f"The restore would overwrite all of transaction volume {target.name}, and {given}.",
+            next_step=f"Unmount it, and give confirm: {target.name}",
             volume=target.name,
         )
 

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import restore_key
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import overwritten
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
     Target,
     Wanted,
@@ -53,6 +55,7 @@ class TapeRestorePlan:
     parts: Sequence[PartToRead]
     target: Target
     sha256: str = ""  # of the bytes that were written, once they are
+    overwrites: Mapping[str, Any] = field(default_factory=dict)  # what the catalog knew of the target
     needed: bool = True  # False: this key has restored onto this target before
 
     @property
@@ -78,11 +81,12 @@ def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
     target = choose_target(ctx, records, wanted.target, source)
     whole = not records.undefined_targets([target.ref])
     if whole and target.ref in records.used_keys(restore_key(wanted.key), [target.ref]):
-        return TapeRestorePlan(source.name, backup, copy, (), target, needed=False)
+        known = overwritten(records, target.ref)
+        return TapeRestorePlan(source.name, backup, copy, (), target, overwrites=known, needed=False)
     refuse_target(records, source, target, wanted)
     refuse_sessions(ctx, records, source, target)
     parts = parts_to_read(records, backup.id, copy)
-    return TapeRestorePlan(source.name, backup, copy, parts, target)
+    return TapeRestorePlan(source.name, backup, copy, parts, target, overwrites=overwritten(records, target.ref))
 
 
 @contextmanager

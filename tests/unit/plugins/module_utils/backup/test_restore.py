@@ -248,7 +248,7 @@ def test_the_tv_of_another_policy_is_no_target(house, oradata, refused):
 
 def test_a_target_that_another_copy_writes_is_busy(house, oradata, refused):
     other, scratch = house.volume("other", None), house.volume("scratch", None)
-    house.array._start(CopyType.OPC, Pair(other, scratch))
+    house.array.start(CopyType.OPC, [Pair(other, scratch)])
     refused("busy", run, house, target="scratch")
 
 
@@ -269,7 +269,7 @@ def test_a_source_at_its_session_limit_is_refused(house, oradata, refused):
     house.volume("scratch", None)
     house.volume("late", Role.BACKUP)
     bv = house.generations("oradata")[0].disk.bv
-    house.array._start(CopyType.OPC, Pair(house.fabric.volumes[bv], house.by_name["late"]))
+    house.array.start(CopyType.OPC, [Pair(house.fabric.volumes[bv], house.by_name["late"])])
     refused("session_limit", run, house, target="scratch", confirm="")
 
 
@@ -354,7 +354,7 @@ def test_by_time_a_newer_backup_that_is_only_on_tape_is_never_passed_over(house,
 
 def test_a_copy_by_other_hands_is_not_ours_to_cancel(house, oradata):
     house.volume("scratch", None)
-    house.array._start(CopyType.OPC, Pair(house.by_name["oradata"], house.by_name["scratch"]))
+    house.array.start(CopyType.OPC, [Pair(house.by_name["oradata"], house.by_name["scratch"])])
     assert not restore.cancel_restore(house.context(), RestoreRequest("oradata", target="scratch")).changed
 
 

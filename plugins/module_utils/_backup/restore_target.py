@@ -1,0 +1,33 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a restore overwrites, as a person wants to see it before he says yes (behaviour.md §6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+
+
+def overwritten(records: Records, target: VolumeRef) -> dict[str, Any]:
+    """Return what the catalog knows of a target: its role, its policy, its newest backup, where it is mounted.
+
+    ``undefined``: why its content is worth nothing already; None where it is whole, as far as is known.
+    """
+    registered = next(iter(records.volumes([target])), None)
+    policy = next(iter(records.policies([target])), None)
+    marker = next(iter(records.undefined_targets([target])), None)
+    whole = [one for one in records.backups(tvs=[target]) if one.good_on_disk or one.good_on_tape]
+    newest = whole[-1] if whole else None
+    return {
+        "role": registered.role.value if registered else None,
+        "policy": policy is not None,
+        "newest_backup": newest.id if newest else None,
+        "newest_point_in_time": newest.point_in_time.isoformat() if newest else None,
+        "mounted_on": policy.mounted_on if policy else "",
+        "mount_point": policy.mount_point if policy else "",
+        "undefined": marker.reason if marker else None,
+    }
