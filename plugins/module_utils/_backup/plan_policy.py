@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.policy_rules import (
+    group_refusals,
+    pinned_twice,
+    refusals,
+    warnings,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import (
     Need,
     needs,
-    sessions_for,
+    numbers,
+    staged,
+    told_apart,
     volumes_for,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_wrong_role
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, Role
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
@@ -33,22 +40,24 @@ class PolicyPlan:
 
 
 def plan_declare(world: World, wanted: Sequence[Policy], pools: Collection[str], *, strict: bool) -> PolicyPlan:
-    """Plan the declaration of policies; the number of BVs is checked over all policies, these included."""
+    """Plan the declaration of policies; groups, pins and the number of BVs are checked over all, these included."""
     changed = tuple(policy for policy in wanted if world.policies.get(policy.tv) != policy)
-    refusals = [refusal for policy in wanted for refusal in [_refusal(world, policy, pools)] if refusal is not None]
-    refusals.extend(_pinned_twice(world, wanted))
-    if refusals:
-        return PolicyPlan(changed, tuple(refusals))
     mine = {policy.tv for policy in wanted}
-    short = [
-        need
-        for need in needs(world, {**world.policies, **{policy.tv: policy for policy in wanted}})
-        if need.missing and mine.intersection(need.tvs)
-    ]
+    declared = {**world.policies, **{policy.tv: policy for policy in wanted}}
+    refused = [refusal for policy in wanted for refusal in refusals(world, policy, pools)]
+    refused.extend(group_refusals(world, declared, mine))
+    refused.extend(pinned_twice(world, list(declared.values())))
+    if refused:
+        return PolicyPlan(changed, tuple(refused))
+    short = [need for need in needs(world, declared) if need.missing and mine.intersection(need.tvs)]
     problems = _pinned_few(world, wanted) or [_too_few(world, need) for need in short]
-    if strict and changed:
+    told = [text for policy in wanted for text in warnings(world, policy)]
+    if problems and strict and changed:
         return PolicyPlan(changed, tuple(problems))
-    return PolicyPlan(changed, (), tuple(problem.message for problem in problems))
+    if not problems:
+        at_once = [need for need in needs(world, declared, now=True) if need.missing and mine.intersection(need.tvs)]
+        told.extend(f"Until older generations have gone: {_too_few(world, need).message}" for need in at_once)
+    return PolicyPlan(changed, (), (*told, *(problem.message for problem in problems)))
 
 
 def plan_remove(world: World, tvs: Sequence[VolumeRef], *, force: bool) -> PolicyPlan:
@@ -60,57 +69,11 @@ def plan_remove(world: World, tvs: Sequence[VolumeRef], *, force: bool) -> Polic
     return PolicyPlan(removed, tuple(refusals))
 
 
-def _refusal(world: World, policy: Policy, pools: Collection[str]) -> Optional[BackupError]:
-    name = world.name(policy.tv)
-    if policy.generations < 1:
-        return _violation(f"{name}: at least one generation is kept, not {policy.generations}.", "Declare 1 or more.")
-    least = {"tape_generations": 0, "tape_days": 0, "interval_days": 0, "tape_copies": 1}
-    for option, bound in least.items():
-        if getattr(policy, option) < bound:
-            return _violation(f"{name}: {option} is {getattr(policy, option)}.", f"Declare {bound} or more.")
-    if policy.media.tape and policy.tape_pool not in pools:
-        what = f"tape pool {policy.tape_pool!r} does not exist" if policy.tape_pool else "no tape pool is named"
-        return _violation(
-            f"{name}: media {policy.media.value} needs a tape pool, and {what}.",
-            "Make the pool with tape_pool, or declare media: disk.",
-        )
-    for bv in policy.pinned:
-        if world.volumes[bv].role is not Role.BACKUP:
-            return refuse_wrong_role(world, bv, "backup")
-        if world.volume(bv).blocks != world.volume(policy.tv).blocks:
-            return BackupError(
-                ErrorClass.SIZE_MISMATCH,
-                f"Pinned backup volume {world.name(bv)} has {world.volume(bv).blocks} blocks and {name} has "
-                f"{world.volume(policy.tv).blocks}.",
-                next_step="Pin volumes of exactly the same size.",
-                volume=name,
-                backup_volume=world.name(bv),
-            )
-    return _session_budget(world, policy)
-
-
-def _session_budget(world: World, policy: Policy) -> Optional[BackupError]:
-    """One session is kept free for a restore (behaviour.md §3)."""
-    limit = world.session_limit(policy.tv.array)
-    wanted = sessions_for(policy)
-    if wanted <= limit - 1:
-        return None
-    return BackupError(
-        ErrorClass.SESSION_LIMIT,
-        f"{world.name(policy.tv)}: {policy.generations} generations with suspend need {wanted} copy sessions; one "
-        f"source carries {limit}, one of them kept free for a restore.",
-        next_step=f"Declare at most {limit - 2} generations, or suspend: false.",
-        volume=world.name(policy.tv),
-        sessions=wanted,
-        limit=limit,
-    )
-
-
 def _pinned_few(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
     return [
         _violation(
-            f"{world.name(policy.tv)}: pinned are {len(policy.pinned)} backup volumes, and {policy.generations} "
-            f"generations need {volumes_for(policy)}.",
+            f"{world.name(policy.tv)}: pinned are {len(policy.pinned)} backup volumes, and {_kept(policy)} "
+            f"need {volumes_for(policy)}.",
             "Pin more backup volumes, declare fewer generations, or pin none.",
         )
         for policy in wanted
@@ -118,29 +81,19 @@ def _pinned_few(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
     ]
 
 
-def _pinned_twice(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
-    owners: dict[VolumeRef, VolumeRef] = {}
-    declared = {**world.policies, **{policy.tv: policy for policy in wanted}}
-    refusals = []
-    for policy in declared.values():
-        for bv in policy.pinned:
-            if owners.setdefault(bv, policy.tv) != policy.tv:
-                text = f"{world.name(bv)} is pinned for {world.name(owners[bv])} and for {world.name(policy.tv)}."
-                refusals.append(_violation(text, "Pin a backup volume for one transaction volume only."))
-    return refusals
-
-
 def _too_few(world: World, need: Need) -> BackupError:
-    names = ", ".join(world.name(tv) for tv in need.tvs)
+    names = {part.tv: world.name(part.tv) for part in need.parts}
     return BackupError(
         ErrorClass.POLICY_VIOLATION,
-        f"The policies of {names} need {need.needed} backup volumes of exactly {need.blocks} blocks on array "
-        f"{need.array}; {need.available} can serve them, {need.missing} more must be registered.",
+        f"The policies need {need.needed} backup volumes of exactly {need.blocks} blocks on array "
+        f"{', '.join(need.arrays)} ({numbers(need, names)}); {need.available} can serve them, {need.missing} more must "
+        "be registered.",
         next_step="Register more backup volumes of that size, declare fewer generations, or give strict: false.",
         needed=need.needed,
         available=need.available,
         missing=need.missing,
         blocks=need.blocks,
+        policies=told_apart(need, names),
     )
 
 
@@ -152,8 +105,15 @@ def _in_use(world: World, tv: VolumeRef) -> Optional[BackupError]:
     what = f"a history of {len(history)}" if history else f"something bound to it ({', '.join(sorted(bound))})"
     return _violation(
         f"The policy of {world.name(tv)} cannot be removed: there is still {what}.",
-        "Cancel its sessions first; history goes by count. Or give force: true, which keeps the history readable.",
+        "Cancel its sessions and delete the history (eternus_generation) first. Or give force: true, which keeps it "
+        "readable.",
     )
+
+
+def _kept(policy: Policy) -> str:
+    if staged(policy):
+        return "backups that tape alone keeps"
+    return f"{policy.generations} generations by method {policy.method.value}"
 
 
 def _violation(message: str, next_step: str) -> BackupError:

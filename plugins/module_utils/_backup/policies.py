@@ -88,10 +88,13 @@ def _policy(records: Records, tv: VolumeRef, item: Mapping[str, Any]) -> Policy:
     """Return the policy as declared; what is not given is the default, never what was there: a declaration is whole."""
     values: dict[str, Any] = {name: item[name] for name in _TEXTS + _NUMBERS + _FLAGS if item.get(name) is not None}
     pinned = resolve(records, list(item.get("pinned") or ()))
+    method, media = Method(item.get("method") or Method.SYNCHRONIZED), Media(item.get("media") or Media.BOTH)
+    if method is Method.TAPE_ONLY and media is Media.BOTH:  # the default: nothing is kept on disk by that method
+        media = Media.TAPE
     return Policy(
         tv=tv,
-        method=Method(item.get("method") or Method.SYNCHRONIZED),
-        media=Media(item.get("media") or Media.BOTH),
+        method=method,
+        media=media,
         pinned=pinned,
         **values,
     )

@@ -6,117 +6,311 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method, Policy, RegisteredVolume
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Media,
+    Method,
+    Policy,
+    RegisteredVolume,
+)
 
-Size = tuple[str, int, int]
+Policies = Mapping[VolumeRef, Policy]
+
+_MIRROR = (CopyType.EC, CopyType.REC)
+_CLONE = (CopyType.OPC, CopyType.ROPC)
+#: The copies that a method is made by, inside one cabinet and to another (§3); QuickOPC has none to another.
+COPIES: Mapping[Method, tuple[tuple[CopyType, ...], ...]] = {
+    Method.SYNCHRONIZED: (_MIRROR,),
+    Method.SNAPSHOT: (_CLONE,),
+    Method.DIFFERENTIAL: ((CopyType.QUICK_OPC,),),
+    Method.TAPE_ONLY: (_CLONE,),
+    Method.AUTO: (_MIRROR, _CLONE),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one policy needs: its disk generations, BVs beside them, one more for each held generation."""
+
+    tv: VolumeRef
+    method: Method
+    generations: int
+    spare: int
+    held: int
+    slot: str = ""
+
+    @property
+    def count(self) -> int:
+        """Return the number of BVs."""
+        return self.generations + self.spare + self.held
 
 
 @dataclass(frozen=True)
 class Need:
-    """What policies of one size on one array need and have, in backup volumes; ``blocks`` of ``block_size`` bytes."""
+    """What policies of one size need and have, in BVs of ``blocks`` of ``block_size`` bytes, on arrays that share them.
 
-    array: str
+    ``needed`` is the sum of the parts, and one more for each sync_slot.
+    """
+
+    arrays: tuple[str, ...]
     blocks: int
     block_size: int
     needed: int
     available: int
     missing: int
-    tvs: tuple[VolumeRef, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def tvs(self) -> tuple[VolumeRef, ...]:
+        """Return the TVs whose policies are counted."""
+        return tuple(part.tv for part in self.parts)
+
+
+def staged(policy: Policy) -> bool:
+    """Tell whether a policy keeps no disk generation: its BV is only borrowed until tape has it (behaviour.md §3)."""
+    return policy.media is Media.TAPE or policy.method is Method.TAPE_ONLY
+
+
+def generations_for(policy: Policy) -> int:
+    """Return how many disk generations a policy keeps, held ones beside them; none where the BV is only borrowed."""
+    return 0 if staged(policy) else policy.generations
+
+
+def spare_for(policy: Policy) -> int:
+    """Return how many BVs a policy needs beside its disk generations (behaviour.md §3, §4).
+
+    Synchronized, plain or suspend: 1, the pair that is held while G generations are kept; automatic: the same, since a
+    snapshot never needs more. Snapshot: 1 with ``safe_rotation`` or in a group, which always rotates safely, else 0.
+    QuickOPC: 0. Media *tape* with any method: 1. The BV is borrowed, there is no disk generation, so G is 0 in each of
+    these sums; what is left is the BV that is synchronized, or copied to, and then borrowed. With suspend it is the
+    same BV again that is resumed, once tape has it; a start before that is refused for the tape leg's sake
+    (``volume_in_use_by_tape``), not for want of a number.
+    """
+    if staged(policy) or policy.method in (Method.SYNCHRONIZED, Method.AUTO):
+        return 1
+    return 1 if policy.method is Method.SNAPSHOT and (policy.safe_rotation or policy.group) else 0
 
 
 def volumes_for(policy: Policy, held: int = 0) -> int:
     """Return how many BVs one policy needs by itself, held generations counted on top (behaviour.md §3, §4)."""
-    if policy.method in (Method.SYNCHRONIZED, Method.AUTO):
-        return policy.generations + 1 + held
-    if policy.method is Method.SNAPSHOT:
-        return policy.generations + (1 if policy.safe_rotation else 0) + held
-    if policy.method is Method.DIFFERENTIAL:
-        return policy.generations + held
-    return 1 + held
+    return generations_for(policy) + spare_for(policy) + held
 
 
 def sessions_for(policy: Policy) -> int:
-    """Return how many sessions a TV carries at most under its policy (behaviour.md §3)."""
+    """Return how many sessions a TV keeps at most under its policy (behaviour.md §3)."""
     if policy.method is Method.DIFFERENTIAL:
         return policy.generations
-    return policy.generations + 1 if policy.suspend else 1
+    return generations_for(policy) + 1 if policy.suspend else 1
 
 
-def needs(world: World, policies: Mapping[VolumeRef, Policy]) -> tuple[Need, ...]:
-    """Return what all these policies need, per array and size, beside what is registered for them.
+def shares_slot(policy: Policy) -> bool:
+    """Tell whether a policy shares its spare BV with those of its sync_slot (behaviour.md §4).
+
+    One whose BV is only borrowed takes turns too, and shares nothing: it may still be borrowed in the next one's turn.
+    """
+    return bool(policy.sync_slot) and not policy.suspend and not policy.pinned and not staged(policy)
+
+
+def needs(world: World, policies: Policies, *, now: bool = False) -> tuple[Need, ...]:
+    """Return what all these policies need, size by size, beside what is registered for them (behaviour.md §4).
 
     Pinned, bound and unknown BVs count only for their own TV; its own are counted first, then the common ones.
+
+    Sufficient: while nothing is missing, no start and no backup of these policies is refused for want of a BV, as long
+    as no TV carries more generations that are not held than its policy says (``now`` counts those that it has), no
+    drop waits for a reader or a tape leg, at most one BV of a TV is borrowed for tape, nothing else takes a BV (a
+    restore onto one, other hands), and methods, sizes and pins stay as they are declared.
     """
-    by_size: dict[Size, list[Policy]] = defaultdict(list)
-    for policy in policies.values():
-        volume = world.volume(policy.tv)
-        by_size[(policy.tv.array, volume.blocks, volume.block_size)].append(policy)
-    return tuple(_need(world, size, group, policies) for size, group in sorted(by_size.items()))
+    demands = [_demand(world, policy, now) for policy in policies.values() if reach(world, policy)]
+    found = []
+    for (blocks, block_size), same_size in sorted(_grouped(demands).items()):
+        for arrays, linked in _linked(same_size):
+            found.append(_need(world, arrays, blocks, block_size, linked, policies))
+    return tuple(found)
 
 
-def _need(world: World, size: Size, group: Sequence[Policy], policies: Mapping[VolumeRef, Policy]) -> Need:
-    array, blocks, block_size = size
-    pool = [bv for bv in world.backup_volumes() if _usable(world, bv, size)]
-    owner = {bv.ref: _owner(world, bv, policies) for bv in pool}
-    common = sum(1 for who in owner.values() if who is None)
-    needed = own_in_all = from_common = missing = 0
-    slots: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for policy in group:
-        want = volumes_for(policy, _held(world, policy.tv))
-        own = sum(1 for who in owner.values() if who == policy.tv)
-        if policy.sync_slot and not policy.suspend and not policy.pinned:
-            slots[policy.sync_slot].append((want - 1, own))
-            continue
-        needed += want
-        own_in_all += min(own, want)
-        lacking = max(0, want - own)
-        missing += lacking if policy.pinned else 0
-        from_common += 0 if policy.pinned else lacking
-    for members in slots.values():
-        want = sum(count for count, _own in members) + 1
-        own = min(sum(own for _count, own in members), want)
+def reach(world: World, policy: Policy) -> frozenset[str]:
+    """Return the arrays whose BVs may serve a policy: by a copy inside its own, by REC or ROPC where both offer it.
+
+    An array of which nothing is known is taken to copy inside itself, and not to others.
+    """
+    ways = [_reach(world, policy.tv.array, copies) for copies in COPIES[policy.method]]
+    both = frozenset.intersection(*ways)
+    return both or next((way for way in ways if way), both)
+
+
+def _reach(world: World, home: str, copies: Sequence[CopyType]) -> frozenset[str]:
+    known = world.capabilities.get(home)
+    if known is None:
+        return frozenset([home])
+    found = {home} if copies[0] in known.copies else set()
+    for remote in copies[1:]:
+        others = {array for array, there in world.capabilities.items() if array != home and remote in there.copies}
+        found |= others if remote in known.copies else set()
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """A policy's part, and where its BVs may lie."""
+
+    part: Part
+    size: tuple[int, int]
+    arrays: frozenset[str]
+    pinned: bool
+
+
+def _demand(world: World, policy: Policy, now: bool) -> _Demand:
+    volume = world.volume(policy.tv)
+    generations = world.generations(policy.tv)
+    held = sum(1 for backup in generations if backup.hold)
+    kept = max(generations_for(policy), len(generations) - held) if now else generations_for(policy)
+    slot = policy.sync_slot if shares_slot(policy) else ""
+    part = Part(policy.tv, policy.method, kept, 0 if slot else spare_for(policy), held, slot)
+    return _Demand(part, (volume.blocks, volume.block_size), reach(world, policy), bool(policy.pinned))
+
+
+def _grouped(demands: Iterable[_Demand]) -> dict[tuple[int, int], list[_Demand]]:
+    groups: dict[tuple[int, int], list[_Demand]] = defaultdict(list)
+    for demand in demands:
+        groups[demand.size].append(demand)
+    return groups
+
+
+def _linked(demands: Sequence[_Demand]) -> list[tuple[tuple[str, ...], list[_Demand]]]:
+    """Return demands that may want the same BVs together, with the arrays on which these lie."""
+    groups: list[tuple[set[str], list[_Demand]]] = []
+    for demand in demands:
+        arrays, members = {demand.part.tv.array, *demand.arrays}, [demand]
+        apart = []
+        for group in groups:
+            if group[0] & arrays:
+                arrays |= group[0]
+                members = [*group[1], *members]
+            else:
+                apart.append(group)
+        groups = [*apart, (arrays, members)]
+    return [(tuple(sorted(arrays)), members) for arrays, members in groups]
+
+
+def _need(
+    world: World,
+    arrays: tuple[str, ...],
+    blocks: int,
+    block_size: int,
+    demands: Sequence[_Demand],
+    policies: Policies,
+) -> Need:
+    owner = {
+        bv.ref: _owner(world, bv, policies)
+        for bv in world.backup_volumes()
+        if bv.ref.array in arrays and (bv.volume.blocks, bv.volume.block_size) == (blocks, block_size)
+    }
+    common = Counter(bv.array for bv, who in owner.items() if who is None)
+    needed = own_in_all = missing = 0
+    lacking: list[tuple[frozenset[str], int]] = []
+    for members in _sharing(demands):
+        want = sum(demand.part.count for demand in members) + (1 if members[0].part.slot else 0)
+        tvs = {demand.part.tv for demand in members}
+        own = min(want, sum(1 for bv, who in owner.items() if who in tvs and bv.array in members[0].arrays))
         needed += want
         own_in_all += own
-        from_common += want - own
-    missing += max(0, from_common - common)
-    return Need(array, blocks, block_size, needed, own_in_all + common, missing, tuple(policy.tv for policy in group))
+        if members[0].pinned:
+            missing += want - own
+        else:
+            lacking.append((members[0].arrays, want - own))
+    everywhere = frozenset().union(*(where for where, _count in lacking))
+    available = own_in_all + sum(common[array] for array in everywhere)
+    missing += _short(lacking, common)
+    return Need(arrays, blocks, block_size, needed, available, missing, tuple(demand.part for demand in demands))
 
 
-def _usable(world: World, bv: RegisteredVolume, size: Size) -> bool:
-    array, blocks, block_size = size
-    if (bv.volume.blocks, bv.volume.block_size) != (blocks, block_size) or bv.unknown:
-        return False
-    if bv.ref.array == array:
-        return True
-    capabilities = [world.capabilities.get(end) for end in (array, bv.ref.array)]
-    return all(known is not None and CopyType.REC in known.copies for known in capabilities)
+def _sharing(demands: Sequence[_Demand]) -> list[list[_Demand]]:
+    """Return the demands one by one; those of one sync_slot, with the same BVs in reach, together."""
+    groups: dict[object, list[_Demand]] = defaultdict(list)
+    for demand in demands:
+        groups[(demand.part.slot, demand.arrays) if demand.part.slot else demand.part.tv].append(demand)
+    return list(groups.values())
 
 
-def _owner(world: World, bv: RegisteredVolume, policies: Mapping[VolumeRef, Policy]) -> object:
+def _short(lacking: Sequence[tuple[frozenset[str], int]], common: Mapping[str, int]) -> int:
+    """Return how many BVs are short at least: whatever arrays one looks at, they must hold what only they may hold."""
+    unions: set[frozenset[str]] = set()
+    for where in {where for where, _count in lacking}:
+        unions |= {where, *(where | other for other in unions)}
+    short = [
+        sum(count for where, count in lacking if where <= union) - sum(common.get(array, 0) for array in union)
+        for union in unions
+    ]
+    return max([0, *short])
+
+
+def _owner(world: World, bv: RegisteredVolume, policies: Policies) -> object:
     """Return the TV that alone may use this BV; None for one that serves any TV, False for one that serves none."""
     pinned = next((policy.tv for policy in policies.values() if bv.ref in policy.pinned), None)
-    if pinned is not None:
-        return pinned
+    if bv.unknown:
+        return False
     allocation = world.allocations.get(bv.ref)
     if allocation is None:
-        return False if world.touching(bv.ref) else None
+        taken = world.touching(bv.ref) or bv.ref in world.undefined
+        return False if taken else pinned
     if allocation.copy_type is None:
         return False  # reserved as the target of a restore
-    tracked = (SessionState.SUSPENDED, SessionState.TRACKING)
-    kept = allocation.suspended_at is not None or any(s.state in tracked for s in world.touching(bv.ref))
-    bound = kept or allocation.tv not in policies or policies[allocation.tv].suspend
-    backup = world.backup_on(bv.ref, allocation.tv)
-    held = backup is not None and backup.hold
-    if not (bound or held):
+    policy = policies.get(allocation.tv)
+    if policy is None:
+        return False
+    if pinned is not None:
+        return pinned if pinned == allocation.tv or not _bound(world, bv.ref, policy) else False
+    if not _bound(world, bv.ref, policy):
         return None
-    return allocation.tv if allocation.tv in policies else False
+    return False if policy.pinned else allocation.tv
 
 
-def _held(world: World, tv: VolumeRef) -> int:
-    return sum(1 for backup in world.generations(tv) if backup.hold)
+def _bound(world: World, bv: VolumeRef, policy: Policy) -> bool:
+    """Tell whether an allocated BV stays with its TV: suspended, tracked, about to be, or with a held generation."""
+    allocation = world.allocations[bv]
+    staying = (SessionState.SUSPENDED, SessionState.TRACKING)
+    if policy.suspend or policy.method is Method.DIFFERENTIAL or allocation.suspended_at is not None:
+        return True
+    if allocation.copy_type is CopyType.QUICK_OPC or any(s.state in staying for s in world.touching(bv)):
+        return True
+    backup = world.backup_on(bv, policy.tv)
+    return backup is not None and backup.hold
+
+
+def numbers(need: Need, names: Mapping[VolumeRef, str], most: int = 12) -> str:
+    """Return the sum in words, method by method: ``synchronized: oradata 2 + 1, redolog 2 + 1; snapshot: web 3``.
+
+    :param most: more volumes than this are only counted.
+    """
+    words: dict[str, list[str]] = defaultdict(list)
+    for part in need.parts[:most]:
+        held = f" + {part.held} held" if part.held else ""
+        spare = f" + {part.spare}" if part.spare else ""
+        kind = f"sync_slot {part.slot}" if part.slot else part.method.value
+        words[kind].append(f"{names[part.tv]} {part.generations}{spare}{held}")
+    told = [
+        f"{kind}: {', '.join(some)}{' + 1' if kind.startswith('sync_slot ') else ''}" for kind, some in words.items()
+    ]
+    rest = len(need.parts) - most
+    return "; ".join(told) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def told_apart(need: Need, names: Mapping[VolumeRef, str]) -> list[dict[str, object]]:
+    """Return the same sum for programs: one row a policy."""
+    return [
+        {
+            "volume": names[part.tv],
+            "method": part.method.value,
+            "generations": part.generations,
+            "spare": part.spare,
+            "held": part.held,
+            "sync_slot": part.slot,
+        }
+        for part in need.parts
+    ]

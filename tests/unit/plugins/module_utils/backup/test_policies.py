@@ -278,7 +278,7 @@ def test_too_few_pinned_volumes_are_told_as_such(house, refused):
     tvs(house, "oradata")
     bvs(house, 5)
     error = refused("policy_violation", declare, house, {"volume": "oradata", "pinned": ["bv1", "bv1", "bv2"]})
-    assert error.message == "oradata: pinned are 2 backup volumes, and 2 generations need 3."
+    assert error.message == "oradata: pinned are 2 backup volumes, and 2 generations by method synchronized need 3."
 
 
 @pytest.mark.parametrize(("option", "least"), [("tape_copies", 1), ("tape_days", 0)])
