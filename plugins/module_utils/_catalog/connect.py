@@ -48,10 +48,13 @@ class SqlRecords(VolumeRows, AllocationRows, BackupRows, JournalRows, CartridgeR
 class SqlCatalog:
     """The catalog behind a URL (interface.py, ``Catalog``)."""
 
-    def __init__(self, door: Union[SqliteDoor, PostgresDoor], *, create: bool, read_only: bool) -> None:
+    def __init__(
+        self, door: Union[SqliteDoor, PostgresDoor], *, create: bool, read_only: bool, older: bool = False
+    ) -> None:
         self._door = door
         self._create = create
-        self._read_only = read_only
+        self._read_only = read_only or older
+        self._older = older
         self._engine: Optional[sa.Engine] = None
         self._empty: Optional[sa.Engine] = None
         door.check()
@@ -71,8 +74,8 @@ class SqlCatalog:
                     self._door.prepare(connection)
                     version = version_of(connection)
                 upgradable = self._door.writable() and not self._read_only
-                check_version(version, self._door.where, upgradable=upgradable)
-                if version < CURRENT:
+                check_version(version, self._door.where, upgradable=upgradable or self._older)
+                if version < CURRENT and not self._older:
                     with self._door.writing(engine) as connection:
                         upgrade(connection, self._door.where)
                 failing.pop_all()
@@ -133,12 +136,16 @@ class SqlCatalog:
                 engine.dispose()
 
 
-def open_catalog(url: str = DEFAULT_URL, *, create: bool = True, read_only: bool = False) -> SqlCatalog:
+def open_catalog(
+    url: str = DEFAULT_URL, *, create: bool = True, read_only: bool = False, older: bool = False
+) -> SqlCatalog:
     """Open the catalog that a URL names: ``sqlite:////absolute/path`` or ``postgresql+psycopg://...``.
 
     :param create: what a missing catalog means. True: it reads as empty, and the first ``begin()`` makes it. False:
         ``catalog_unavailable``, naming how to make one.
     :param read_only: ``begin()`` is a programming error: modules that only read, and check mode.
+    :param older: a catalog of an earlier release is opened as it is, read only, and not upgraded: whoever does so reads
+        rows (whole.py), not values.
     :raises BackupError: ``catalog_unavailable``, ``catalog_schema``, or ``invalid_option`` for a URL of neither form.
     """
     if _MISSING:
@@ -146,7 +153,7 @@ def open_catalog(url: str = DEFAULT_URL, *, create: bool = True, read_only: bool
             f"The Python library SQLAlchemy is {_MISSING} on this host, for {sys.executable}.",
             "Install SQLAlchemy 2 or newer for the Python that runs the module.",
         )
-    return SqlCatalog(_door(url), create=create, read_only=read_only)
+    return SqlCatalog(_door(url), create=create, read_only=read_only, older=older)
 
 
 def _door(url: str) -> Union[SqliteDoor, PostgresDoor]:

@@ -182,11 +182,12 @@ def test_a_newer_catalog_is_refused_and_left_alone(house: House, write: bool) ->
 
 def test_an_older_catalog_is_upgraded_in_order_and_once_by_a_writer_and_refused_to_a_reader(house: House) -> None:
     ran: list[int] = []
-    steps = (*schema.STEPS, schema.Step(2, lambda _: ran.append(2)), schema.Step(3, lambda _: ran.append(3)))
+    one, two = schema.CURRENT + 1, schema.CURRENT + 2
+    steps = (*schema.STEPS, schema.Step(one, lambda _: ran.append(one)), schema.Step(two, lambda _: ran.append(two)))
     with house.catalog.begin() as records:
-        for known in (2, 3, 3):
+        for known in (one, two, two):
             schema.upgrade(records._connection, "here", steps[:known])
-    assert ran == [2, 3]
+    assert ran == [one, two]
     schema.check_version(1, "here", ours=2)
     with pytest.raises(BackupError) as caught:
         schema.check_version(1, "here", upgradable=False, ours=2)
@@ -198,11 +199,11 @@ def test_the_tables_are_those_of_this_version(catalog: connect.SqlCatalog) -> No
     with catalog.begin() as records:
         tables = sorted(schema.tables().metadata.tables.values(), key=lambda table: table.name)
         shape = {table.name.removeprefix("eternus_"): len(table.c) for table in tables}
-        assert schema.version_of(records._connection) == schema.CURRENT == 1
+        assert schema.version_of(records._connection) == schema.CURRENT == 2
     assert shape == {
         "allocations": 7,
         "arrays": 4,
-        "backups": 11,
+        "backups": 13,
         "cartridges": 10,
         "disk_copies": 5,
         "journal": 10,
@@ -210,6 +211,7 @@ def test_the_tables_are_those_of_this_version(catalog: connect.SqlCatalog) -> No
         "policies": 17,
         "pools": 3,
         "readers": 6,
+        "restore_tests": 13,
         "schema": 3,
         "tape_copies": 14,
         "tape_parts": 9,
