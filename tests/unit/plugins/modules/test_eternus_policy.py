@@ -37,6 +37,7 @@ def test_a_policy_is_declared_once_and_check_mode_declares_none(site: Any) -> No
     assert not again["changed"] and again["diff"]["before"] == again["diff"]["after"]
 
 
+@pytest.mark.rule("R9.15")
 def test_a_declaration_is_whole_what_is_not_given_has_its_default(site: Any) -> None:
     site.policy("tv", suspend=True, interval_days=1)
     done = site.done("eternus_policy", policies=[_policy(site)])

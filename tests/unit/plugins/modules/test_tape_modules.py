@@ -118,6 +118,7 @@ def test_copies_check_do_and_again(house: TapeHouse) -> None:
     assert house.everything() == before
 
 
+@pytest.mark.rule("R4.20")
 def test_a_copy_that_fails_says_what_became_of_each(house: TapeHouse) -> None:
     house.cartridges("A1", capacity=5 * MIB)
     house.backup("B1", 11)

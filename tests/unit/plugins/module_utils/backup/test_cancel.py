@@ -98,6 +98,7 @@ def test_check_mode_of_cancel_changes_nothing(house):
     assert house.everything() == before
 
 
+@pytest.mark.rule("R9.9")
 def test_a_session_by_other_hands_is_never_cancelled(house, refused):
     tv = house.tv("oradata")
     foreign = house.volume("foreign", Role.BACKUP)
@@ -111,6 +112,7 @@ def test_a_bv_that_is_not_registered_cannot_be_named(house, refused):
     refused("not_registered", house.cancel, "oradata", bvs=["bv9"])
 
 
+@pytest.mark.rule("R9.9")
 def test_a_session_by_other_hands_is_ended_when_its_bv_is_named(house):
     tv = house.tv("oradata")
     foreign = house.volume("foreign", Role.BACKUP)

@@ -31,6 +31,7 @@ def vanish(house, source, target):
     del house.fabric.copies[(house.by_name[source].ref, house.by_name[target].ref)]
 
 
+@pytest.mark.rule("R9.9")
 @pytest.mark.parametrize("role", [Role.BACKUP, None])
 def test_a_session_that_the_catalog_does_not_know_is_neither_used_nor_split(house, refused, role):
     house.tv("oradata")

@@ -43,6 +43,7 @@ def test_killed_before_the_start_nothing_is_leaked(house):
     assert settled(house)
 
 
+@pytest.mark.rule("R9.10")
 def test_killed_after_the_start_the_copy_is_found_and_goes_on(house):
     house.tv("oradata", 2)
     kill(house, "start", "after", house.start, "oradata")
@@ -53,6 +54,7 @@ def test_killed_after_the_start_the_copy_is_found_and_goes_on(house):
     assert house.unused() == ["bv2"]
 
 
+@pytest.mark.rule("R9.10")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_around_the_split_one_backup_of_the_same_key_comes_out(house, when):
     house.tv("oradata", 2)
@@ -65,7 +67,7 @@ def test_killed_around_the_split_one_backup_of_the_same_key_comes_out(house, whe
     assert settled(house)
 
 
-@pytest.mark.rule("R1.9")
+@pytest.mark.rule("R1.9", "R9.13")
 def test_a_backup_recorded_by_recovery_bears_the_arrays_own_time_of_the_split(house):
     house.tv("oradata", 2, suspend=True)
     house.equivalent("oradata")
@@ -75,6 +77,7 @@ def test_a_backup_recorded_by_recovery_bears_the_arrays_own_time_of_the_split(ho
     assert house.generations("oradata")[0].point_in_time - split_at < timedelta(seconds=1)
 
 
+@pytest.mark.rule("R9.10")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_around_the_release_the_session_is_ended_and_the_generation_kept(house, when):
     house.tv("oradata", 2)
@@ -127,6 +130,7 @@ def test_check_mode_tells_of_the_interrupted_step_and_leaves_it(house):
     assert not settled(house)
 
 
+@pytest.mark.rule("R9.11")
 def test_a_lease_of_a_process_that_is_gone_is_taken_over_at_once(house):
     tv = house.tv("oradata", 1)
     gone = owner.default_owner().split(":")
@@ -136,6 +140,7 @@ def test_a_lease_of_a_process_that_is_gone_is_taken_over_at_once(house):
     assert house.start("oradata").changed
 
 
+@pytest.mark.rule("R9.11")
 def test_a_lease_of_a_living_process_or_another_host_is_respected(house):
     tv = house.tv("oradata", 1)
     for holder in (owner.default_owner(), "elsewhere:1:1:1-1"):
@@ -148,6 +153,7 @@ def test_a_lease_of_a_living_process_or_another_host_is_respected(house):
             records.drop_leases(leases)
 
 
+@pytest.mark.rule("R9.11")
 def test_an_owner_that_slept_past_its_lease_changes_nothing(house):
     tv = house.tv("oradata", 1)
     with operation(house.context(), [tv]) as sleeper:

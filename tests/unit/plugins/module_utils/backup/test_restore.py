@@ -47,12 +47,14 @@ def marked(house):
     return [house.look().name(ref) for ref in house.look().undefined]
 
 
+@pytest.mark.rule("R6.3", "R1.7")
 def test_generation_1_is_the_newest_and_the_default(house, oradata):
     result = run(house)
     assert result.values["finished"]
     assert content(house, "oradata") == oradata[0]
 
 
+@pytest.mark.rule("R6.1")
 def test_a_generation_is_restored_and_history_is_unchanged(house, oradata):
     history = house.generations("oradata")
     assert run(house, choice=Choice(generation=2)).changed
@@ -61,11 +63,13 @@ def test_a_generation_is_restored_and_history_is_unchanged(house, oradata):
     assert marked(house) == []
 
 
+@pytest.mark.rule("R6.3")
 def test_a_backup_is_chosen_by_its_id(house, oradata):
     run(house, choice=Choice(backup_id=house.generations("oradata")[1].id))
     assert content(house, "oradata") == oradata[1]
 
 
+@pytest.mark.rule("R6.3")
 def test_by_time_the_newest_backup_at_or_before_it_is_chosen(house, oradata):
     newest, _older = house.generations("oradata")
     run(house, choice=Choice(at=newest.point_in_time - timedelta(seconds=1)))
@@ -82,12 +86,14 @@ def test_a_restore_onto_a_volume_that_is_not_registered(house, oradata):
     assert content(house, "oradata")[0] == 99
 
 
+@pytest.mark.rule("R6.4b")
 def test_an_unused_bv_as_a_target_is_reserved(house, oradata):
     run(house, target="bv3", confirm="")
     assert content(house, "bv3") == oradata[0]
     assert house.unused() == []
 
 
+@pytest.mark.rule("R6.4b")
 def test_a_reserved_bv_is_released_by_its_name(house, oradata):
     run(house, target="bv3", confirm="")
     assert not house.cancel("oradata").changed
@@ -95,6 +101,7 @@ def test_a_reserved_bv_is_released_by_its_name(house, oradata):
     assert house.unused() == ["bv3"]
 
 
+@pytest.mark.rule("R9.6")
 def test_a_wait_that_runs_out_is_no_failure_and_the_next_call_goes_on(house, oradata):
     first = run(house, wait=Wait(0.5, 1.0))
     assert (first.values["finished"], first.values["restore"]["state"]) == (False, "executing")
@@ -117,6 +124,7 @@ def test_a_restore_that_ended_meanwhile_is_not_started_again(house, oradata):
     assert marked(house) == []
 
 
+@pytest.mark.rule("R9.8")
 def test_one_key_never_restores_twice(house, oradata):
     assert run(house, key="job-9").changed
     house.fabric.write(house.by_name["oradata"].ref, 1, 1234)
@@ -133,6 +141,7 @@ def test_a_key_of_a_restore_that_the_array_refused_is_not_used_up(house, oradata
     assert run(house, key="job-9").changed
 
 
+@pytest.mark.rule("R9.8")
 def test_a_key_whose_restore_was_cancelled_restores_again(house, oradata):
     run(house, key="job-9", wait=Wait(0.5, 0.0))
     restore.cancel_restore(house.context(), RestoreRequest("oradata"))
@@ -150,6 +159,7 @@ def test_the_end_of_one_restore_says_nothing_of_another_one(house, oradata):
     assert marked(house) == ["oradata"]
 
 
+@pytest.mark.rule("R6.5a")
 def test_the_target_is_undefined_until_the_copy_has_ended(house, oradata):
     run(house, wait=Wait(0.5, 0.0))
     with pytest.raises(BackupError) as caught:
@@ -159,6 +169,7 @@ def test_the_target_is_undefined_until_the_copy_has_ended(house, oradata):
     assert house.start("oradata").changed
 
 
+@pytest.mark.rule("R6.5", "R6.5a", "R8.7")
 def test_a_cancelled_restore_leaves_the_target_undefined_until_one_succeeds(house, oradata):
     run(house, wait=Wait(0.5, 0.0))
     assert restore.cancel_restore(house.context(), RestoreRequest("oradata")).changed
@@ -221,26 +232,31 @@ def test_check_mode_says_what_would_be_overwritten_and_changes_nothing(house, or
     assert house.everything() == before
 
 
+@pytest.mark.rule("R6.4")
 def test_refused_while_the_tv_is_synchronized(house, oradata, refused):
     house.equivalent("oradata")
     error = refused("busy", run, house)
     assert "Cancel the synchronization" in error.next_step
 
 
+@pytest.mark.rule("R4.28", "R9.7")
 def test_overwriting_a_transaction_volume_needs_its_name(house, oradata, refused):
     refused("confirmation_required", run, house, confirm="")
     refused("confirmation_required", run, house, confirm="redolog")
 
 
+@pytest.mark.rule("R6.4a", "R4.5")
 def test_a_target_of_another_size_is_refused(house, oradata, refused):
     house.volume("scratch", None, blocks=4096)
     refused("size_mismatch", run, house, target="scratch")
 
 
+@pytest.mark.rule("R6.4a")
 def test_a_bv_under_generation_management_is_no_target(house, oradata, refused):
     refused("volume_reserved", run, house, target="bv1")
 
 
+@pytest.mark.rule("R6.4a")
 def test_the_tv_of_another_policy_is_no_target(house, oradata, refused):
     house.tv("redolog")
     refused("role_conflict", run, house, target="redolog", confirm="redolog")
@@ -252,6 +268,7 @@ def test_a_target_that_another_copy_writes_is_busy(house, oradata, refused):
     refused("busy", run, house, target="scratch")
 
 
+@pytest.mark.rule("R4.12", "R4.11")
 def test_a_generation_that_does_not_exist_is_refused(house, oradata, refused):
     refused("no_such_generation", run, house, choice=Choice(generation=3))
     refused("no_such_generation", run, house, choice=Choice(generation=0))
@@ -259,6 +276,7 @@ def test_a_generation_that_does_not_exist_is_refused(house, oradata, refused):
     refused("no_such_backup", run, house, choice=Choice(at=house.clock.now() - timedelta(days=9)))
 
 
+@pytest.mark.rule("R4.10")
 def test_a_target_that_no_array_knows_is_refused(house, oradata, refused):
     refused("no_such_volume", run, house, target="nowhere")
 

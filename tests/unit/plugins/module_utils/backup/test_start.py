@@ -66,6 +66,7 @@ def test_the_pair_becomes_equivalent_and_follows_every_write(house):
     assert house.fabric.content[session_of(house, "oradata").target][0] == 77
 
 
+@pytest.mark.rule("R9.6")
 def test_a_wait_that_runs_out_is_no_failure(house):
     house.tv("oradata", 1)
     result = house.start("oradata", wait=Wait(interval=1.0, timeout=2.0))
@@ -91,6 +92,7 @@ def test_a_list_is_one_request_where_the_array_takes_lists(house):
     assert house.array.calls == [("start", 3)]
 
 
+@pytest.mark.rule("R9.2")
 def test_no_names_means_every_tv_with_a_policy(house):
     house.tv("oradata", 1)
     house.tv("redolog", 1)
@@ -98,6 +100,7 @@ def test_no_names_means_every_tv_with_a_policy(house):
     assert [row["volume"] for row in house.start().values["synchronizations"]] == ["oradata", "redolog"]
 
 
+@pytest.mark.rule("R9.3")
 def test_check_mode_shows_the_plan_and_changes_nothing(house):
     house.tv("oradata", 1)
     house.array.reads_only = True
@@ -126,6 +129,7 @@ def test_no_unused_volume_says_the_size_and_what_each_bv_is_doing(house, refused
     assert "odd: unused (other size)" in error.message
 
 
+@pytest.mark.rule("R9.1")
 def test_one_refused_tv_refuses_the_whole_request(house, refused):
     house.tv("oradata", 1)
     house.tv("big", blocks=4096)
@@ -216,6 +220,7 @@ def test_rec_goes_to_another_array_where_both_offer_it(tmp_path):
     assert house.backup("oradata").values["backups"][0]["copy_type"] == "REC"
 
 
+@pytest.mark.rule("R9.12")
 def test_a_bv_of_the_same_array_comes_before_a_remote_one(tmp_path):
     house = House(tmp_path, arrays=("ET1", "ET2"))
     house.volume("remote", Role.BACKUP, array="ET2")
@@ -242,6 +247,7 @@ def test_a_start_beyond_the_session_limit_is_refused(house, refused):
     assert (error.details["sessions"], error.details["limit"]) == (2, 3)
 
 
+@pytest.mark.rule("R9.14")
 def test_a_broken_session_refuses_a_start_until_it_is_cancelled(house, refused):
     tv = house.tv("oradata", 2)
     house.start("oradata")

@@ -104,6 +104,7 @@ def test_a_single_backup_may_override_the_policys_suspend(house):
     assert [session.state for session in house.look().mirrors_of(tv)] == [SessionState.SUSPENDED]
 
 
+@pytest.mark.rule("R9.4")
 def test_the_same_key_never_makes_a_second_generation(house):
     house.tv("oradata", 3)
     first = house.cycle("oradata", key="2026-11-22").values["backups"][0]
@@ -120,6 +121,7 @@ def test_the_same_key_is_enough_even_before_the_pair_is_equivalent(house):
     assert not house.backup("oradata", key="job-7").changed
 
 
+@pytest.mark.rule("R9.4")
 def test_a_key_whose_backup_has_gone_is_still_used_up(house, refused):
     house.tv("oradata", 2, generations=1)
     house.cycle("oradata", key="monday")
@@ -130,6 +132,7 @@ def test_a_key_whose_backup_has_gone_is_still_used_up(house, refused):
     assert house.generations("oradata")[0].key == "tuesday"
 
 
+@pytest.mark.rule("R9.5")
 def test_a_younger_good_generation_than_max_age_is_enough(house):
     house.tv("oradata", 3)
     house.cycle("oradata")
@@ -139,6 +142,7 @@ def test_a_younger_good_generation_than_max_age_is_enough(house):
     assert house.backup("oradata", max_age=timedelta(hours=20)).changed
 
 
+@pytest.mark.rule("R9.3")
 def test_check_mode_shows_the_rotation_and_changes_nothing(house):
     house.tv("redolog", 3, generations=1)
     house.cycle("redolog")
@@ -203,6 +207,7 @@ def test_held_generations_do_not_count_towards_g(house):
     assert house.on("archive") == ["bv3", "bv1"]
 
 
+@pytest.mark.rule("R9.13")
 def test_a_clock_that_goes_back_never_makes_the_newest_generation_older(house):
     house.tv("oradata", 3)
     house.cycle("oradata")

@@ -63,14 +63,14 @@ def test_a_blank_cartridge_is_labelled_once(house: TapeHouse) -> None:
     assert house.everything() == before
 
 
-@pytest.mark.rule("R4.22")
+@pytest.mark.rule("R4.22", "R9.17")
 def test_a_foreign_cartridge_needs_force(house: TapeHouse) -> None:
     foreign(house, "A1")
     refused("foreign_cartridge", house, present, house, "A1", "A2")
     assert present(house, "A1", force=True).changed
 
 
-@pytest.mark.rule("R4.21")
+@pytest.mark.rule("R4.21", "R9.17")
 def test_a_cartridge_of_another_pool_needs_force(house: TapeHouse) -> None:
     present(house, "A1")
     refused("wrong_pool", house, present, house, "A1", pool="spare")
@@ -78,6 +78,7 @@ def test_a_cartridge_of_another_pool_needs_force(house: TapeHouse) -> None:
     assert house.bed.contents("A1").label.pool == "spare"
 
 
+@pytest.mark.rule("R9.17")
 def test_a_living_cartridge_needs_force_and_its_copies_are_forgotten(house: TapeHouse) -> None:
     present(house, "A1")
     house.backup("B1", 11)

@@ -91,6 +91,7 @@ def test_check_mode_changes_nothing_and_predicts(house: TapeHouse) -> None:
     assert not house.copy(check=True, verify=True).changed
 
 
+@pytest.mark.rule("R4.20")
 def test_a_backup_spans_cartridges_of_its_pool(house: TapeHouse) -> None:
     house.cartridges("A1", "A2", capacity=5 * MIB)
     house.backup("B1", 11)

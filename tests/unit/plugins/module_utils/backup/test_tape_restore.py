@@ -124,6 +124,7 @@ def test_what_is_not_on_tape_cannot_be_chosen(house: TapeHouse) -> None:
     refused("not_registered", house, volume="nope")
 
 
+@pytest.mark.rule("R9.7")
 def test_a_transaction_volume_is_overwritten_only_when_confirmed(house: TapeHouse) -> None:
     refused("confirmation_required", house, confirm="")
     refused("confirmation_required", house, confirm="bv11")

@@ -144,6 +144,7 @@ def test_a_private_pool_takes_no_blank_cartridge(house: TapeHouse) -> None:
     refused("no_cartridge", house)
 
 
+@pytest.mark.rule("R9.16")
 def test_two_copies_of_a_backup_never_share_a_cartridge(house: TapeHouse) -> None:
     house.cartridges("A1", "A2", capacity=20 * MIB)
     house.backup("B1", 11)
