@@ -17,11 +17,14 @@ description:
   - Declares for each transaction volume how many generations are kept, where, and how. It does what C(acmbkpolset) and
     C(acmbkpoldel) did.
   - A declaration is whole. What is not given has its default, never what was declared before.
-  - The number of backup volumes that all policies need together is computed when they are declared, per array and
-    size, and not found out at night. A synchronized policy needs its generations and one more, a held generation one
-    on top.
+  - The number of backup volumes that all policies need together is computed when they are declared, size by size, and
+    not found out at night. With G generations on disk a synchronized policy needs G + 1 (V(auto) as well), a snapshot
+    G, one more with O(policies[].safe_rotation) or in a group, a differential one G, and one whose backups only tape
+    keeps 1. A held generation needs one on top. Volumes that are pinned, bound to another volume, or of unknown
+    content do not count.
   - All policies of a task are declared, or none.
-  - The array is not asked.
+  - The array is not asked. What it is known to offer, since it was last asked, bounds methods and copy sessions; one
+    session of a volume is kept free for a restore.
 extends_documentation_fragment:
   - eternus.backup.catalog
   - eternus.backup.connection.idle
@@ -42,34 +45,54 @@ options:
         type: str
         required: true
       generations:
-        description: How many backups are kept on disk; held ones do not count.
+        description: How many backups are kept on disk; held ones do not count. Without meaning where only tape keeps
+          them.
         type: int
         default: 2
       suspend:
         description:
           - Whether a backup suspends the session instead of ending it, so that later cycles copy only what has changed.
-          - Such a policy needs O(policies[].generations) and one more backup volumes of its own.
+          - Such a policy needs O(policies[].generations) and one more backup volumes of its own, and as many copy
+            sessions.
+          - Only with O(policies[].method=synchronized) and O(policies[].method=auto).
         type: bool
         default: false
       method:
-        description: How backups are made.
+        description:
+          - How backups are made.
+          - V(synchronized) splits a pair that is equivalent (EC, or REC to another array).
+          - V(snapshot) copies at the moment of the backup (OPC or ROPC). Without O(policies[].safe_rotation) the oldest
+            generation is overwritten.
+          - V(differential) is a snapshot that copies only what has changed (QuickOPC), inside one array. The first of
+            each backup volume copies everything. Not with O(policies[].media=tape).
+          - V(tape_only) copies onto a backup volume that is borrowed until tape has it, so that the application stops
+            only for the split. Its O(policies[].media) is taken as V(tape), and V(disk) is refused.
+          - V(auto) makes a snapshot where no synchronization runs, and a synchronized backup of a pair that is
+            equivalent. While the pair is executing, a backup is refused.
         type: str
-        choices: [synchronized]
+        choices: [auto, synchronized, snapshot, differential, tape_only]
         default: synchronized
       media:
-        description: Where backups are kept.
+        description:
+          - Where backups are kept.
+          - With V(tape), whatever the method, the backup volume is only borrowed. It is used again once every tape copy
+            is written; a tape copy that failed or waits keeps it.
         type: str
-        choices: [disk, both]
+        choices: [disk, tape, both]
         default: both
       tape_pool:
-        description: The storage pool of cartridges. Needed with O(policies[].media=both); it must be there already.
+        description: The storage pool of cartridges. Needed with media V(tape) and V(both); it must be there already.
         type: str
       tape_generations:
-        description: How many tape copies are kept at least; V(0) sets no number.
+        description:
+          - How many backups are kept on tape at least; V(0) sets no number. Held ones do not count.
+          - A tape copy goes when there are more than these, B(and) O(policies[].tape_days) have passed. With neither
+            set, none goes by itself.
+          - M(eternus.backup.eternus_generation) with V(state=expired) lets them go.
         type: int
         default: 0
       tape_days:
-        description: How many days a tape copy is kept at least; V(0) sets no number.
+        description: How many days from its point in time a backup is kept on tape at least; V(0) sets no number.
         type: int
         default: 0
       tape_copies:
@@ -87,8 +110,22 @@ options:
           - Plain synchronized policies with the same slot take turns, and need one spare backup volume together
             instead of one each.
         type: str
+      safe_rotation:
+        description:
+          - Whether a snapshot is made onto a backup volume of its own, before the oldest generation goes. Needs one
+            more backup volume. Otherwise, with one generation, there is a moment without a backup; a warning says so.
+          - Only with O(policies[].method=snapshot) and O(policies[].method=auto). A synchronized policy always does so.
+        type: bool
+        default: false
+      group:
+        description:
+          - A consistency group. All its members are backed up at one point in time, or none.
+          - All members have the same method, V(synchronized) or V(snapshot). Snapshots of a group rotate safely.
+        type: str
       pinned:
-        description: Backup volumes that this policy uses, and no others; in the order in which they are taken.
+        description:
+          - Backup volumes that this policy uses, and no others; in the order in which they are taken.
+          - As many as the policy needs, one for each generation and those beside them.
         type: list
         elements: str
         default: []
@@ -96,12 +133,13 @@ options:
         description: The host on which the volume is mounted, for hooks.
         type: str
       mount_point:
-        description: Where it is mounted there, for hooks.
+        description: Where it is mounted there, for hooks. An absolute path.
         type: str
   state:
     description:
       - V(present) declares, V(absent) removes policies.
-      - Removal is refused while there is history, or a backup volume that serves the volume.
+      - Removal is refused while there is history, or a backup volume that serves the volume. History is deleted by
+        M(eternus.backup.eternus_generation).
     type: str
     choices: [present, absent]
     default: present
@@ -117,6 +155,7 @@ options:
 seealso:
   - module: eternus.backup.eternus_volume
   - module: eternus.backup.eternus_sync
+  - module: eternus.backup.eternus_generation
   - module: eternus.backup.eternus_backup_info
 """
 
@@ -132,6 +171,19 @@ EXAMPLES = r"""
       - volume: archive
         generations: 1
         media: disk
+
+- name: A database on two volumes, backed up at one point in time
+  eternus.backup.eternus_policy:
+    policies:
+      - {volume: dbdata, group: db, suspend: true, tape_pool: weekly}
+      - {volume: dblog, group: db, suspend: true, tape_pool: weekly}
+
+- name: Snapshots, differential snapshots, and backups that only tape keeps
+  eternus.backup.eternus_policy:
+    policies:
+      - {volume: web, method: snapshot, generations: 1, safe_rotation: true, media: disk}
+      - {volume: mail, method: differential, generations: 3, tape_pool: weekly}
+      - {volume: archive, method: tape_only, tape_pool: weekly, tape_generations: 12, tape_days: 365}
 
 - name: See what would be short
   eternus.backup.eternus_policy:
@@ -192,14 +244,20 @@ POLICY = {
     "volume": {"type": "str", "required": True},
     "generations": {"type": "int", "default": 2},
     "suspend": {"type": "bool", "default": False},
-    "method": {"type": "str", "choices": ["synchronized"], "default": "synchronized"},
-    "media": {"type": "str", "choices": ["disk", "both"], "default": "both"},
+    "method": {
+        "type": "str",
+        "choices": ["auto", "synchronized", "snapshot", "differential", "tape_only"],
+        "default": "synchronized",
+    },
+    "media": {"type": "str", "choices": ["disk", "tape", "both"], "default": "both"},
     "tape_pool": {"type": "str"},
     "tape_generations": {"type": "int", "default": 0},
     "tape_days": {"type": "int", "default": 0},
     "tape_copies": {"type": "int", "default": 1},
     "interval_days": {"type": "int", "default": 0},
     "sync_slot": {"type": "str"},
+    "safe_rotation": {"type": "bool", "default": False},
+    "group": {"type": "str"},
     "pinned": {"type": "list", "elements": "str", "default": []},
     "mounted_on": {"type": "str"},
     "mount_point": {"type": "str"},

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import PoolKind, TapePool
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock
 from ansible_collections.eternus.backup.tests.unit.support.documented import assert_documented
 from ansible_collections.eternus.backup.tests.unit.support.run_module import run_module
 
@@ -80,6 +82,31 @@ def test_the_arrays_own_session_limit_counts_when_a_policy_is_declared(site: Any
     now_offers(max_sessions_per_source=5)
     assert not site.done("eternus_volume", volumes=site.names("tv"), role="transaction")["changed"]
     assert site.done("eternus_policy", policies=asked, strict=False)["changed"]
+
+
+def test_every_method_is_offered_and_the_rules_are_refusals(site: Any) -> None:
+    for method in ("auto", "snapshot", "differential"):
+        done = site.done("eternus_policy", policies=[_policy(site, method=method)], check=True)
+        assert done["policies"][0]["method"] == method
+    with site.records() as records:
+        records.put_pool(TapePool("weekly", PoolKind.PRIVATE, SystemClock().now()))
+    staged = site.done("eternus_policy", policies=[_policy(site, method="tape_only", media="both", tape_pool="weekly")])
+    assert staged["policies"][0]["media"] == "tape"
+    refused = site.refused(
+        "policy_violation", "eternus_policy", policies=[_policy(site, method="snapshot", suspend=True)]
+    )
+    assert refused["details"]["volume"] == site.name("tv")
+    members = [_policy(site, group="db"), _policy(site, "tv2", group="db", method="snapshot")]
+    site.refused("policy_violation", "eternus_policy", policies=members)
+
+
+def test_a_copy_that_the_array_said_it_does_not_offer_is_refused(site: Any, now_offers: Any) -> None:
+    now_offers(replication_types=[2])
+    site.done("eternus_volume", volumes=site.names("tv"), role="transaction")
+    refused = site.refused("unsupported_copy", "eternus_policy", policies=[_policy(site, method="snapshot")])
+    assert refused["details"]["offered"] == ["EC"]
+    now_offers(replication_types=[2, 10, 11])
+    site.done("eternus_volume", volumes=site.names("tv"), role="transaction")
 
 
 def test_a_policy_goes_while_there_is_no_history_and_by_force_the_history_stays(site: Any) -> None:
