@@ -62,6 +62,20 @@ def array_args() -> dict[str, Any]:
         "validate_certs": _env("ETERNUS_VALIDATE_CERTS", type="bool", default=True),
         "ca_path": _env("ETERNUS_CA_PATH", type="path"),
         "request_timeout": _env("ETERNUS_REQUEST_TIMEOUT", type="float", default=60.0),
+        "peers": {"type": "list", "elements": "dict", "default": [], "options": _peer_args()},
+    }
+
+
+def _peer_args() -> dict[str, Any]:
+    """Return the options of one further array; the environment is for the main connection alone."""
+    return {
+        "host": {"type": "str", "required": True},
+        "port": {"type": "int"},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "use_tls": {"type": "bool"},
+        "validate_certs": {"type": "bool"},
+        "ca_path": {"type": "path"},
     }
 
 
@@ -70,7 +84,7 @@ def idle_args(**described: dict[str, Any]) -> dict[str, Any]:
 
     All modules are in one action group, whose defaults Ansible gives to every one of them.
     """
-    kept = ("type", "no_log")
+    kept = ("type", "no_log", "elements", "options")
     return {name: {key: spec[key] for key in kept if key in spec} for name, spec in described.items()}
 
 
@@ -100,6 +114,35 @@ def array_options(params: Mapping[str, Any]) -> ArrayOptions:
         ca_path=params["ca_path"] or "",
         request_timeout=params["request_timeout"],
     )
+
+
+def every_array(params: Mapping[str, Any]) -> list[ArrayOptions]:
+    """Return how to reach every array of a task, the main one first: what a peer leaves out is as it is for that one.
+
+    ``invalid_option`` as :func:`array_options`, and when two of them are the same.
+    """
+    found = [array_options(params)]
+    for number, peer in enumerate(params.get("peers") or ()):
+        given = {name: value for name, value in peer.items() if value is not None}
+        try:
+            found.append(array_options({**params, **given}))
+        except BackupError as error:
+            raise BackupError(
+                error.error_class,
+                f"peers, entry {number + 1}: {error.message}",
+                next_step=error.next_step,
+                option=f"peers[{number}].{error.details['option']}",
+            ) from error
+    urls = [one.url for one in found]
+    twice = sorted({url for url in urls if urls.count(url) > 1})
+    if twice:
+        raise BackupError(
+            ErrorClass.INVALID_OPTION,
+            f"Several connections lead to {', '.join(twice)}.",
+            next_step="Name each array once: the main one by host, the others in peers.",
+            option="peers",
+        )
+    return found
 
 
 def catalog_args() -> dict[str, Any]:

@@ -241,8 +241,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog 
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
-    array_options,
     catalog_args,
+    every_array,
     run,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._query import chosen, compiled
@@ -270,9 +270,9 @@ def main() -> None:
 
         if not params["host"]:
             return read(ctx)
-        from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import with_array
+        from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import with_arrays
 
-        return with_array(array_options(params), ctx.catalog, check_mode=module.check_mode, keep=False, work=read)
+        return with_arrays(every_array(params), ctx.catalog, check_mode=module.check_mode, keep=False, work=read)
 
     run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work, reads=True))
 

@@ -20,6 +20,8 @@ description:
   - All volumes of a task are registered, or none.
   - A volume whose size has changed on the array is registered with its new size while nothing holds the old one;
     with a generation, an allocation or a session it is refused with C(size_mismatch).
+  - What the arrays offer is kept with the volumes. REC and ROPC need both arrays registered here, with O(peers) or by
+    a task for each; the other end of such a copy need not be reached later.
   - A role is changed, and a volume unregistered, only while it has no history, no policy and no session;
     else it is refused with C(role_conflict).
 extends_documentation_fragment:
@@ -50,7 +52,7 @@ options:
   volumes:
     description:
       - Names of volumes, their DeviceIDs (32 hexadecimal digits), or the names by which hosts see them (V(wwn-0x...)).
-      - V(SERIAL/NAME) tells apart volumes of one name on two arrays.
+      - The main array and its O(peers) are looked at. V(SERIAL/NAME) tells apart volumes of one name on two arrays.
     type: list
     elements: str
     required: true
@@ -112,7 +114,7 @@ volumes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.connect import connect
+from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import opened
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.registry import register, unregister
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
@@ -120,9 +122,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
-    array_options,
     catalog_args,
     catalog_url,
+    every_array,
     run,
 )
 
@@ -145,9 +147,9 @@ def main() -> None:
         role = Role(params["role"]) if params["role"] else None
         if role is None or params["state"] == "absent":
             return unregister(Context(catalog, check_mode=module.check_mode), params["volumes"], role)
-        array = connect(array_options(params))
-        ctx = Context(catalog, {array.serial: array}, check_mode=module.check_mode)
-        return register(ctx, params["volumes"], role, known=lambda _serial: array.known)
+        with opened(every_array(params)) as arrays:
+            ctx = Context(catalog, arrays, check_mode=module.check_mode)
+            return register(ctx, params["volumes"], role, known=lambda serial: arrays[serial].known)
 
     run(module, work)
 

@@ -2,17 +2,20 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What the entries over catalog and array share: both opened as the options say, and what the client learnt kept."""
+"""What the entries over catalog and arrays share: opened as the options say, and what the clients learnt kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing, suppress
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.connect import connect
+from ansible_collections.eternus.backup.plugins.module_utils._array.wbem import WbemArray
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.offered import offered
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog, Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord
@@ -23,8 +26,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import (
 )
 from ansible_collections.eternus.backup.plugins.module_utils._options import (
     ArrayOptions,
-    array_options,
     catalog_url,
+    every_array,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
@@ -39,49 +42,86 @@ NOTHING = "No volume is named and none has a policy: nothing was done. Declare p
 def on_array(
     params: Mapping[str, Any], *, check_mode: bool, work: Callable[[Context], Result], rows: str = ""
 ) -> Result:
-    """Do a work over the catalog and one array; the result bears ``round_trips``, the requests sent to the array.
+    """Do a work over the catalog and the arrays; the result bears ``round_trips``, the requests sent to them all.
 
     A catalog that is not there is ``catalog_unavailable``, since a wrong URL must not pass for "nothing to back up"; in
     check mode it reads as empty, an earlier task may be the one that makes it.
 
     :param rows: the result's list with one row a volume; where it is empty, the result says that nothing was done.
     """
-    options = array_options(params)
+    options = every_array(params)
     with closing(open_catalog(catalog_url(params), create=check_mode, read_only=check_mode)) as catalog:
-        result = with_array(options, catalog, check_mode=check_mode, keep=not check_mode, work=work)
+        result = with_arrays(options, catalog, check_mode=check_mode, keep=not check_mode, work=work)
     if rows and not result.values[rows]:
         return replace(result, warnings=[*result.warnings, NOTHING])
     return result
 
 
-def with_array(
-    options: ArrayOptions, catalog: Catalog, *, check_mode: bool, keep: bool, work: Callable[[Context], Result]
+def with_arrays(
+    options: Sequence[ArrayOptions],
+    catalog: Catalog,
+    *,
+    check_mode: bool,
+    keep: bool,
+    work: Callable[[Context], Result],
 ) -> Result:
-    """Do a work over an open catalog and one array.
+    """Do a work over an open catalog and one or more arrays.
 
     What was kept of an array is no ground to refuse: it may have got a licence since. Where the work ends so, the
-    array is asked, and where it tells something else the work is done once more; it had changed nothing (§4).
+    arrays are asked, and where one tells something else the work is done once more; it had changed nothing (§4).
 
-    :param keep: write down what the client learnt, once the work has succeeded or what was kept has proved wrong: a
+    :param keep: write down what the clients learnt, once the work has succeeded or what was kept has proved wrong: a
         refusal by itself changes nothing (§4).
     """
     with catalog.read() as records:
-        record = _record(records, options.url)
-    with closing(connect(options, known=record.known if record else None)) as array:
-        ctx = Context(catalog, {array.serial: array}, check_mode=check_mode)
+        kept = [_record(records, one.url) for one in options]
+        offers = offered(records, {volume.ref.array for volume in records.volumes()})
+    with opened(options, [record.known if record else None for record in kept]) as arrays:
+        ctx = Context(catalog, arrays, check_mode=check_mode, offers=offers)
+        ends = [_End(array, one.url, record) for array, one, record in zip(arrays.values(), options, kept)]
         try:
             result = work(ctx)
         except BackupError as refusal:
-            if not (_by_capabilities(refusal) and array.ask_anew()):
+            if not (_by_capabilities(refusal) and _anew(arrays.values())):
                 raise
             if keep:
-                record = _keep(ctx, array.serial, record, {**array.known, URL: options.url})
+                ends = [_keep(ctx, end) for end in ends]
             if refusal.unchanged != NOTHING_CHANGED:
                 raise
             result = work(ctx)
         if keep:
-            _keep(ctx, array.serial, record, {**array.known, URL: options.url})
-        return replace(result, values={**result.values, "round_trips": array.round_trips})
+            for end in ends:
+                _keep(ctx, end)
+        round_trips = sum(array.round_trips for array in arrays.values())
+        return replace(result, values={**result.values, "round_trips": round_trips})
+
+
+@contextmanager
+def opened(
+    options: Sequence[ArrayOptions], known: Sequence[Optional[Mapping[str, str]]] = ()
+) -> Iterator[dict[str, WbemArray]]:
+    """Connect to arrays, for as long as the block lasts; by serial, in the order of the options.
+
+    :param known: what was kept of each of them, in the same order.
+    :raises BackupError: ``invalid_option`` when two connections lead to one array.
+    """
+    arrays: dict[str, WbemArray] = {}
+    with ExitStack() as stack:
+        for one, before in zip_longest(options, known):
+            array = stack.enter_context(closing(connect(one, known=before)))
+            if array.serial in arrays:
+                raise _same_array(array.serial, one.url)
+            arrays[array.serial] = array
+        yield arrays
+
+
+def _same_array(serial: str, url: str) -> BackupError:
+    return BackupError(
+        ErrorClass.INVALID_OPTION,
+        f"Behind {url} is array {serial}, to which this task is connected already.",
+        next_step="Name each array once: the main one by host, the others in peers.",
+        option="peers",
+    )
 
 
 def _record(records: Records, url: str) -> Optional[ArrayRecord]:
@@ -100,14 +140,30 @@ def _by_capabilities(error: BackupError) -> bool:
     return not _LIMITS.isdisjoint([error.error_class.value, *listed])
 
 
-def _keep(ctx: Context, serial: str, record: Optional[ArrayRecord], known: dict[str, str]) -> Optional[ArrayRecord]:
+def _anew(arrays: Iterable[WbemArray]) -> bool:
+    """Ask every array what it offers; tell whether one says something else than what was kept."""
+    told = [array.ask_anew() for array in arrays]
+    return any(told)
+
+
+@dataclass(frozen=True)
+class _End:
+    """A connection: the array behind it, by which URL, and what the catalog holds of it."""
+
+    array: WbemArray
+    url: str
+    record: Optional[ArrayRecord]
+
+
+def _keep(ctx: Context, end: _End) -> _End:
     """Write down what is new, return what is there then. It only spares requests: where it fails, the work goes on."""
+    serial, record, known = end.array.serial, end.record, {**end.array.known, URL: end.url}
     if record is not None and record.serial == serial and record.known == known:
-        return record
+        return end
     with suppress(BackupError, Conflict), ctx.catalog.begin() as records:
         old = records.array(serial)
         if old is not None or records.volumes():
             new = replace(old, known=known) if old else ArrayRecord(serial, serial, ctx.clock.now(), known)
             records.put_array(new)
             record = new
-    return record
+    return replace(end, record=record)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,34 @@ def test_a_request_timeout_is_above_zero(seconds: float) -> None:
         _options.array_options({**PARAMS, "request_timeout": seconds})
 
 
+def test_what_a_peer_leaves_out_is_as_it_is_for_the_main_connection() -> None:
+    peers = [{"host": "second", "port": 1234, "username": None, "password": None}, {"host": "third", "password": "own"}]
+    main, second, third = _options.every_array({**PARAMS, "ca_path": "/ca", "peers": peers})
+    assert main == _options.array_options({**PARAMS, "ca_path": "/ca"})
+    assert second == replace(main, host="second", port=1234)
+    assert third == replace(main, host="third", password="own")
+
+
+def test_a_peer_that_makes_no_sense_is_refused_by_its_place() -> None:
+    for peer, option in (({"host": "a", "port": 0}, "port"), ({"host": ""}, "host"), ({"host": "a/b"}, "host")):
+        with pytest.raises(BackupError, match=r"^peers, entry 2: ") as caught:
+            _options.every_array({**PARAMS, "peers": [{"host": "fine"}, peer]})
+        assert caught.value.error_class is ErrorClass.INVALID_OPTION
+        assert caught.value.details == {"option": f"peers[1].{option}"}
+
+
+def test_two_connections_to_one_url_are_refused() -> None:
+    with pytest.raises(BackupError, match="https://array:5989") as caught:
+        _options.every_array({**PARAMS, "peers": [{"host": "array"}]})
+    assert caught.value.details == {"option": "peers"}
+
+
+def test_idle_options_take_peers_and_hide_their_passwords() -> None:
+    peers = _options.idle_args(**_options.array_args())["peers"]
+    assert peers["options"]["password"]["no_log"] is True
+    assert "default" not in peers
+
+
 def test_interval_and_timeout_of_waiting_are_two_times() -> None:
     assert _options.wait_options({"poll_interval": 2.0, "wait_timeout": 0.0}) == Wait(interval=2.0, timeout=0.0)
 
@@ -87,6 +116,8 @@ def test_the_catalog_has_a_default_and_can_be_named() -> None:
 
 def test_every_connection_option_falls_back_to_the_environment() -> None:
     specs = {**_options.array_args(), **_options.catalog_args()}
+    peers = specs.pop("peers")["options"]
+    assert not any("fallback" in spec for spec in peers.values()), "the environment is for the main connection alone"
     names = {spec["fallback"][1][0] for spec in specs.values()}
     assert names == {
         "ETERNUS_HOST",

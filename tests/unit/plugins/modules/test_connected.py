@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import URL, with_array
+from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import URL, with_arrays
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord
@@ -34,7 +34,7 @@ def _refuse(ctx: Context) -> Result:
 
 def _work(site: Any, work: Any = _ask, *, keep: bool = True) -> int:
     with closing(open_catalog(site.url)) as catalog:
-        result = with_array(site.array.options(), catalog, check_mode=False, keep=keep, work=work)
+        result = with_arrays([site.array.options()], catalog, check_mode=False, keep=keep, work=work)
     return int(result.values["round_trips"])
 
 
