@@ -66,6 +66,7 @@ class Fabric:
     clock: ModelClock
     copy_seconds: float = 4.0
     stale: float = 0.0
+    dead: bool = False  # the process that was at work has died
     volumes: dict[VolumeRef, Volume] = field(default_factory=dict)
     content: dict[VolumeRef, list[int]] = field(default_factory=dict)
     copies: dict[tuple[VolumeRef, VolumeRef], Copying] = field(default_factory=dict)
@@ -280,6 +281,7 @@ class ModelArray:
                 continue
             self.faults.remove(fault)
             if fault.kind in ("killed_before", "killed_after"):
+                self.fabric.dead = True
                 raise Killed(f"{fault.kind} {method}")
             if fault.kind == "refuse":
                 return array_error(fault.code)

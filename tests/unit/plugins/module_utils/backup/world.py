@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
@@ -36,12 +36,17 @@ from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import (
     START,
     Fabric,
+    Killed,
     ModelArray,
     ModelClock,
 )
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.mortal import Death, MortalCatalog
 
 PATIENCE = Wait(interval=1.0, timeout=120.0)
+NO_PATIENCE = Wait(interval=1.0, timeout=0.0)
 DRIVE = "drive-1"
+#: What differs between a plan and what was done: ids that are made then, and times.
+_OWN = ("id", "group_id", "point_in_time", "written_at", "queued_at", "suspended_at", "percent", "age_seconds")
 
 
 class House:
@@ -55,6 +60,7 @@ class House:
         self.by_name: dict[str, Volume] = {}
         self.owner = 0
         self.stamp = 100
+        self.death: Optional[Death] = None
         with self.catalog.begin() as records:
             records.put_pool(TapePool("pool", PoolKind.PRIVATE, START))
 
@@ -64,15 +70,28 @@ class House:
         return next(iter(self.arrays.values()))
 
     def context(self, *, check: bool = False, owner: str = "") -> Context:
-        """Return the context of a new process."""
+        """Return the context of a new process, which dies as ``self.death`` says."""
         self.owner += 1
+        self.fabric.dead = False
         return Context(
-            catalog=self.catalog,
+            catalog=MortalCatalog(self.catalog, self.fabric, self.death),
             arrays=self.arrays,
             clock=self.clock,
             owner=owner or f"process-{self.owner}",
             check_mode=check,
         )
+
+    def dying(self, commit: int, written: bool, act: Callable[[], Any]) -> bool:
+        """Run something in a process that dies at a commit (from 0); tell whether it came so far. Its lease ends."""
+        self.death = death = Death(commit, written)
+        try:
+            act()
+        except Killed:
+            assert death.struck
+        finally:
+            self.death = None
+        self.clock.sleep(300)
+        return death.struck
 
     def volume(self, name: str, role: Optional[Role], *, blocks: int = 2048, array: str = "ET1") -> Volume:
         """Make a volume, and register it unless its role is None."""
@@ -187,6 +206,18 @@ class House:
         self.begin_leg(backup_id, number)
         self.end_leg(backup_id, ok=ok, number=number)
 
+    def tape_all(self, name: str) -> None:
+        """Write every queued tape copy of a TV."""
+        for backup in self.history(name):
+            for copy in backup.tape:
+                if copy.state is TapeState.QUEUED:
+                    self.tape(backup.id, number=copy.number)
+
+    def history(self, name: str) -> list[Backup]:
+        """Return every backup of a TV, oldest first."""
+        with self.catalog.read() as records:
+            return list(records.backups(tvs=[self.by_name[name].ref]))
+
     def look(self) -> World:
         """Look at everything."""
         return observe(self.context())
@@ -216,6 +247,17 @@ class House:
         """Return the names of the unused BVs."""
         world = self.look()
         return [bv.name for bv in world.backup_volumes() if world.unused(bv)]
+
+    @staticmethod
+    def alike(result: Result) -> Any:
+        """Return what a plan and what was done have in common."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: "*" if key in _OWN and found else plain(found) for key, found in value.items()}
+            return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+        return plain([result.changed, result.values, result.before, result.after, result.warnings])
 
     def everything(self) -> World:
         """Return the world without its time: equal before and after a refusal."""
