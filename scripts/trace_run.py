@@ -36,7 +36,7 @@ def drawn(rules: Rules, wanted: str, seed: int) -> list[str]:
 
 
 def _pytest(name: str, tests: list[str], mutation: Mutation | None) -> Finished:
-    argv = [str(BIN / "pytest"), "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
+    argv = [str(BIN / "pytest"), "-q", "-x", "--no-header", *tests]
     env = environment(HYPOTHESIS_STORAGE_DIRECTORY=str(ROOT / ".cache" / "hypothesis"))
     if mutation is not None:
         env.update(PYTHONPATH=str(_SITE), TRACE_MUTATION=json.dumps(mutation.as_json()))
