@@ -9,17 +9,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: eternus_backup
-short_description: Take a backup of synchronized transaction volumes
+short_description: Take a backup of transaction volumes
 version_added: 0.1.0
 author:
   - eternus.backup contributors (@eternus-backup)
 description:
-  - Stops the synchronization of each volume at one point in time, makes its backup volume the newest disk generation,
-    drops the oldest one beyond the policy, and queues the copies to tape. It does what C(acmbackup) did.
-  - Refused with C(not_equivalent) before a pair is equivalent. The pair goes on copying and nothing is recorded.
-  - The oldest generation is dropped after the new one has succeeded, so that there always is a backup.
+  - Makes a backup of each volume by the method of its policy, drops the oldest generation beyond the policy, and queues
+    the copies to tape. It does what C(acmbackup) did.
+  - Method V(synchronized) stops the synchronization at one point in time, and the backup volume is the newest
+    generation. Refused with C(not_equivalent) before the pair is equivalent; it goes on copying, nothing is recorded.
+    The oldest generation is dropped after the new one has succeeded, so that there always is a backup.
+  - Method V(snapshot) copies by OPC, or ROPC to another array. The copy is logical at once. While generations are
+    missing, or with C(safe_rotation), an unused backup volume is taken; else the oldest generation is overwritten.
+  - Method V(differential) copies by QuickOPC. The first copy onto a backup volume copies everything, later ones the
+    differences only.
+  - Method V(tape_only), and media V(tape) with any method, borrow a backup volume until its tape copies are written.
+  - Method V(auto) is a synchronized backup of an equivalent pair, a snapshot where nothing is synchronized, and refused
+    while a pair is still copying.
   - All volumes of a task are backed up, or none, unless the array itself refuses some of them; the error says which
     ones are taken then.
+  - The members of a consistency group are split at one instant and bear one group id and one point in time; where one
+    of them fails, the others are resynchronized and nothing is recorded. Naming one member means the whole group.
+    Without list support of the array the result says C(consistent=false), and how far apart they are at most.
 extends_documentation_fragment:
   - eternus.backup.connection
   - eternus.backup.catalog
@@ -34,7 +45,13 @@ attributes:
       - With O(key) or O(max_age) a second run makes no second backup. Without them each run is a new one.
 options:
   volumes:
-    description: The transaction volumes, by name, DeviceID or V(wwn-0x...). Without any, every one that has a policy.
+    description: The transaction volumes, by name, DeviceID or V(wwn-0x...). Without any and without O(groups), every
+      one that has a policy.
+    type: list
+    elements: str
+    default: []
+  groups:
+    description: Consistency groups, as policies name them. All of their members are backed up.
     type: list
     elements: str
     default: []
@@ -51,6 +68,23 @@ options:
   suspend:
     description: Whether to suspend the sessions instead of ending them. Without it, as the policies say.
     type: bool
+  max_skew:
+    description:
+      - How far apart the members of a group may be split where the array cannot split them by one request. Beyond it
+        all are resynchronized and nothing is recorded.
+    type: str
+    default: 1s
+  split_deadline:
+    description:
+      - A time with its zone, such as V(2026-03-29T01:30:10Z). Where a split ends after it, everything that this
+        task has split is resynchronized and nothing is recorded.
+      - For file systems that are frozen only until then; the role P(eternus.backup.backup#role) sets it.
+    type: str
+  drop_untaped:
+    description: Whether a snapshot may overwrite a generation that still waits to be written to tape. That tape copy is
+      given up.
+    type: bool
+    default: false
   wait_for:
     description:
       - When the module returns. V(disk), as soon as the disk generations are recorded. V(tape), when every tape copy
@@ -81,6 +115,11 @@ EXAMPLES = r"""
   eternus.backup.eternus_backup:
     volumes: [oradata]
     max_age: 20h
+
+- name: Back up the volumes of one application at one point in time
+  eternus.backup.eternus_backup:
+    groups: [erp]
+    key: "{{ ansible_date_time.date }}"
 
 - name: Back up, and return when it is on tape
   eternus.backup.eternus_backup:
@@ -156,6 +195,8 @@ round_trips:
   sample: 8
 """
 
+from datetime import timedelta
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import on_array
@@ -172,7 +213,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._module import (
     wait_args,
     wait_options,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._times import length_of
+from ansible_collections.eternus.backup.plugins.module_utils._times import length_of, moment_of
 
 
 def main() -> None:
@@ -182,6 +223,10 @@ def main() -> None:
         **catalog_args(),
         **wait_args(),
         "volumes": {"type": "list", "elements": "str", "default": []},
+        "groups": {"type": "list", "elements": "str", "default": []},
+        "max_skew": {"type": "str", "default": "1s"},
+        "split_deadline": {"type": "str"},
+        "drop_untaped": {"type": "bool", "default": False},
         "key": {"type": "str", "no_log": False},
         "max_age": {"type": "str"},
         "suspend": {"type": "bool"},
@@ -192,11 +237,18 @@ def main() -> None:
 
     def work() -> Result:
         not_empty(params, "key")
-        wait, age = wait_options(params), length_of("max_age", params["max_age"])
-        request = BackupRequest(key=params["key"] or "", max_age=age, suspend=params["suspend"])
+        wait = wait_options(params)
+        request = BackupRequest(
+            key=params["key"] or "",
+            max_age=length_of("max_age", params["max_age"]),
+            suspend=params["suspend"],
+            drop_untaped=params["drop_untaped"],
+            max_skew=length_of("max_skew", params["max_skew"]) or timedelta(0),
+            deadline=moment_of("split_deadline", params["split_deadline"]),
+        )
 
         def take(ctx: Context) -> Result:
-            result = take_backup(ctx, params["volumes"], request)
+            result = take_backup(ctx, params["volumes"], request, groups=params["groups"])
             return wait_for_tape(ctx, result, wait) if params["wait_for"] == "tape" else result
 
         return on_array(params, check_mode=module.check_mode, work=take, rows="backups")

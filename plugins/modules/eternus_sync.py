@@ -30,7 +30,13 @@ extends_documentation_fragment:
   - eternus.backup.attributes.actiongroup
 options:
   volumes:
-    description: The transaction volumes, by name, DeviceID or V(wwn-0x...). Without any, every one that has a policy.
+    description: The transaction volumes, by name, DeviceID or V(wwn-0x...). Without any and without O(groups), every
+      one whose policy's method is V(synchronized); with O(state=cancelled) every one that has a policy.
+    type: list
+    elements: str
+    default: []
+  groups:
+    description: Consistency groups, as policies name them. All of their members are meant.
     type: list
     elements: str
     default: []
@@ -50,7 +56,8 @@ options:
     elements: str
     default: []
   all:
-    description: With O(state=cancelled), whether to end the suspended sessions of the volumes as well.
+    description: With O(state=cancelled), whether to end the suspended and the tracked (QuickOPC) sessions of the
+      volumes as well. A copy that still runs onto a generation goes on, since its end would spoil the generation.
     type: bool
     default: false
   drop_untaped:
@@ -142,6 +149,7 @@ def main() -> None:
         **catalog_args(),
         **wait_args(),
         "volumes": {"type": "list", "elements": "str", "default": []},
+        "groups": {"type": "list", "elements": "str", "default": []},
         "state": {"type": "str", "choices": ["started", "equivalent", "cancelled"], "default": "equivalent"},
         "backup_volumes": {"type": "list", "elements": "str", "default": []},
         "all": {"type": "bool", "default": False},
@@ -156,10 +164,11 @@ def main() -> None:
             raise invalid("backup_volumes", params["backup_volumes"], "It goes with state: cancelled, as all does.")
 
         def act(ctx: Context) -> Result:
+            names, groups = params["volumes"], params["groups"]
             if cancels:
-                return cancel(ctx, params["volumes"], bvs=params["backup_volumes"], every=params["all"])
+                return cancel(ctx, names, groups=groups, bvs=params["backup_volumes"], every=params["all"])
             awaited = wait if params["state"] == "equivalent" else None
-            return start(ctx, params["volumes"], drop_untaped=params["drop_untaped"], wait=awaited)
+            return start(ctx, names, groups=groups, drop_untaped=params["drop_untaped"], wait=awaited)
 
         return on_array(params, check_mode=module.check_mode, work=act, rows="synchronizations")
 

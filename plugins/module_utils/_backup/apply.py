@@ -166,6 +166,8 @@ def settle_release(records: Records, step: ReleaseCopy, entry: JournalEntry, ses
     if not any(row.tv == step.tv for row in records.allocations(bvs=[step.bv])):
         return  # a session by other hands that was named
     records.set_suspended([step.bv], None)
+    if step.strikes and any(one.good_on_disk for one in records.backups(ids=[step.strikes])):
+        records.set_disk_leaving([step.strikes])
     if is_idle(records, step.tv, step.bv, sessions):
         records.free([step.bv])
 

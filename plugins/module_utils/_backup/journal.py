@@ -15,6 +15,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     ReleaseCopy,
     RestoreCopy,
     ResumeCopy,
+    SnapCopy,
     SplitCopy,
     StartCopy,
     Untaped,
@@ -31,18 +32,21 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 )
 
 #: The steps that touch the array; all others are one catalog transaction each and need no journal.
-ArrayStep = Union[StartCopy, ResumeCopy, SplitCopy, ReleaseCopy, RestoreCopy]
+ArrayStep = Union[StartCopy, ResumeCopy, SplitCopy, SnapCopy, ReleaseCopy, RestoreCopy]
 
 
 def entry_of(step: ArrayStep, operation_id: str, now: datetime) -> JournalEntry:
     """Return the entry that says what is about to happen."""
     payload: dict[str, Any] = {"bv": _ref(step.bv), "copy_type": step.copy_type.value}
     if isinstance(step, SplitCopy):
-        payload["backup"] = _backup(step.backup)
+        payload.update(backup=_backup(step.backup), certain=step.certain)
+    elif isinstance(step, SnapCopy):
+        payload.update(backup=_backup(step.backup), certain=step.certain)
+        payload.update(resume=step.resume, replaces=step.replaces, untaped=_legs(step.untaped), spoiled=step.spoiled)
     elif isinstance(step, (StartCopy, ResumeCopy)) and step.untaped is not None:
         payload["untaped"] = {"id": step.untaped.backup_id, "tape": _legs(step.untaped.copies)}
     elif isinstance(step, ReleaseCopy):
-        payload["free"] = step.free
+        payload.update(free=step.free, strikes=step.strikes)
     elif isinstance(step, RestoreCopy):
         payload.update(target=_ref(step.target), backup_id=step.backup_id, key=step.key)
     kind = type(step).__name__
@@ -58,9 +62,23 @@ def step_of(entry: JournalEntry) -> ArrayStep:
     if entry.kind == "ResumeCopy":
         return ResumeCopy(entry.tv, bv, copy_type, _untaped(entry))
     if entry.kind == "SplitCopy":
-        return SplitCopy(entry.tv, bv, copy_type, _planned(entry.tv, bv, payload["backup"]))
+        return SplitCopy(
+            entry.tv, bv, copy_type, _planned(entry.tv, bv, payload["backup"]), payload.get("certain", True)
+        )
+    if entry.kind == "SnapCopy":
+        return SnapCopy(
+            entry.tv,
+            bv,
+            copy_type,
+            _planned(entry.tv, bv, payload["backup"]),
+            payload["resume"],
+            payload["replaces"],
+            _queued(payload["untaped"], entry.written_at),
+            payload["certain"],
+            payload["spoiled"],
+        )
     if entry.kind == "ReleaseCopy":
-        return ReleaseCopy(entry.tv, bv, copy_type, payload["free"])
+        return ReleaseCopy(entry.tv, bv, copy_type, payload["free"], payload.get("strikes", ""))
     if entry.kind == "RestoreCopy":
         target = _volume(payload["target"])
         return RestoreCopy(entry.tv, bv, target, copy_type, payload["backup_id"], payload["key"])
@@ -85,6 +103,9 @@ def _backup(backup: Backup) -> dict[str, Any]:
         "suspend": backup.suspend,
         "size": backup.size,
         "at": backup.point_in_time.isoformat(),
+        "disk": backup.disk.state.value if backup.disk else DiskState.VALID.value,
+        "consistent": backup.consistent,
+        "skew_ms": backup.skew_ms,
         "tape": _legs(backup.tape),
     }
 
@@ -114,6 +135,8 @@ def _planned(tv: VolumeRef, bv: VolumeRef, value: dict[str, Any]) -> Backup:
         size=value["size"],
         key=value["key"],
         group_id=value["group_id"],
-        disk=DiskCopy(bv, DiskState.VALID, at),
+        consistent=value.get("consistent"),
+        skew_ms=value.get("skew_ms"),
+        disk=DiskCopy(bv, DiskState(value.get("disk", DiskState.VALID.value)), at),
         tape=_queued(value["tape"], at),
     )

@@ -55,7 +55,7 @@ def observe(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> World:
     :param tvs: whose history is wanted; None: everybody's.
     """
     sessions = session_list(ctx, tvs)
-    capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
+    capabilities = {**ctx.offers, **{serial: array.capabilities() for serial, array in ctx.arrays.items()}}
     with ctx.catalog.read() as records:
         return read_world(ctx, records, sessions, capabilities, tvs)
 

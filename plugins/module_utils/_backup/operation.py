@@ -15,6 +15,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
 from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, entry_of
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
+from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict import mates
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, Lease
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
@@ -25,11 +26,15 @@ ATTEMPTS = 8
 
 @dataclass
 class Operation:
-    """The right to change the named TVs, for as long as the leases hold."""
+    """The right to change the named TVs, for as long as the leases hold.
+
+    ``mates``: TVs whose interrupted steps stand or fall with those of the named ones.
+    """
 
     ctx: Context
     id: str
     leases: Sequence[Lease] = ()
+    mates: frozenset[VolumeRef] = frozenset()
     _renewed: float = field(default=0.0)
 
     @contextmanager
@@ -63,13 +68,15 @@ def lease_name(volume: VolumeRef) -> str:
 @contextmanager
 def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operation]:
     """Hold the leases of these volumes; ``busy`` names who holds one and since when (behaviour.md §4)."""
-    names = sorted(lease_name(volume) for volume in volumes)
     now = ctx.clock.now()
-    with ctx.catalog.begin() as records, _by_name(records, volumes):
+    with ctx.catalog.begin() as records, _by_name(records):
+        entries = records.open_entries()
+        together = mates(entries, volumes)
+        names = sorted(lease_name(volume) for volume in {*volumes, *together})
         dead = [lease for lease in records.leases() if lease.name in names and is_dead(lease.owner)]
         records.drop_leases(dead)
         leases = records.take_leases(names, ctx.owner, now, ctx.lease_seconds)
-    work = Operation(ctx, new_id(now), leases, ctx.clock.monotonic())
+    work = Operation(ctx, new_id(now), leases, frozenset(together), ctx.clock.monotonic())
     try:
         yield work
     except Conflict as error:
@@ -79,13 +86,13 @@ def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operatio
 
 
 @contextmanager
-def _by_name(records: Records, volumes: Collection[VolumeRef]) -> Iterator[None]:
+def _by_name(records: Records) -> Iterator[None]:
     """Let a ``busy`` error call volumes by their names."""
     try:
         yield
     except BackupError as error:
         text = error.message
-        for volume in records.volumes(volumes):
+        for volume in records.volumes():
             text = text.replace(lease_name(volume.ref), f"Volume {volume.name}")
         raise BackupError(
             error.error_class, text, next_step=error.next_step, unchanged=error.unchanged, **error.details

@@ -2,19 +2,27 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Take a synchronized backup: split, record, rotate, release (behaviour.md §2.3–2.6). Pure."""
+"""What a backup of each TV takes: a split or a snapshot, then rotation (behaviour.md §2.3–2.6, §3). Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Callable, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
+    CopyType,
+    Session,
+    SessionState,
+    VolumeRef,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_snapshot import placed, plan_snapshot
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_broken,
     refuse_foreign,
+    refuse_half_used_key,
+    refuse_method,
     refuse_no_policy,
     refuse_not_equivalent,
     refuse_undefined,
@@ -24,15 +32,15 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     DropGeneration,
     Plan,
     ReleaseCopy,
+    SnapCopy,
     SplitCopy,
     Step,
+    Taking,
     project,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
-    DiskCopy,
-    DiskState,
     Method,
     Policy,
     TapeCopy,
@@ -46,12 +54,18 @@ class BackupRequest:
     """What the caller asks for. ``suspend`` None: as the policy says. A ``key`` or ``max_age`` makes it idempotent.
 
     :param used: the backup ids that this key made before, by TV; they may have gone meanwhile.
+    :param drop_untaped: gives up a queued tape leg when its BV is the one that a snapshot needs (§5).
+    :param max_skew: how far apart the members of a group may be split (§3).
+    :param deadline: no split may end after it, since a file system is frozen only until then; UTC (§7).
     """
 
     key: str = ""
     max_age: Optional[timedelta] = None
     suspend: Optional[bool] = None
     used: Mapping[VolumeRef, str] = field(default_factory=dict)
+    drop_untaped: bool = False
+    max_skew: timedelta = timedelta(seconds=1)
+    deadline: Optional[datetime] = None
 
 
 def satisfied_by(world: World, tv: VolumeRef, request: BackupRequest) -> Optional[Backup]:
@@ -73,39 +87,96 @@ def satisfied_by(world: World, tv: VolumeRef, request: BackupRequest) -> Optiona
 def plan_backup(
     world: World, tvs: Sequence[VolumeRef], request: BackupRequest, new_id: Callable[[datetime], str]
 ) -> Plan:
-    """Plan a backup of every TV; one that is satisfied already contributes no step."""
+    """Plan a backup of every TV, group by group; one that is satisfied already contributes no step."""
     steps: list[Step] = []
     refusals: list[BackupError] = []
     warnings: list[str] = []
-    for tv in tvs:
-        if tv in request.used or satisfied_by(world, tv, request) is not None:
-            continue
-        try:
-            mine = _plan_one(world, tv, request, new_id)
-        except BackupError as refusal:
-            refusals.append(refusal)
-            continue
-        warnings.extend(_goes_untaped(world, mine))
-        world = project(world, mine)
-        steps.extend(mine)
+    seen = world
+    for unit in units(world, tvs):
+        wanted = [tv for tv in unit if tv not in request.used and satisfied_by(world, tv, request) is None]
+        policy = world.policies.get(unit[0])
+        group = policy.group if policy is not None and wanted else ""
+        if group and len(wanted) < len(unit):
+            if request.key and any(tv in request.used for tv in unit):
+                refusals.append(refuse_half_used_key(world, group, request.key, wanted))
+                continue
+            wanted = list(unit)
+        mine: list[Step] = []
+        group_id = new_id(world.now) if group else ""
+        for tv in wanted:
+            try:
+                one = _plan_one(world, tv, request, new_id, group_id, seen)
+            except BackupError as refusal:
+                refusals.append(refusal)
+                continue
+            warnings.extend(_told(world, one))
+            world = project(world, one)
+            mine.extend(one)
+        steps.extend(_with_certainty(world, mine, request))
     return Plan(tuple(steps), tuple(refusals), tuple(warnings))
 
 
-def _goes_untaped(world: World, steps: Sequence[Step]) -> list[str]:
-    """Warn of generations that go although their tape leg failed: a failed leg protects nothing (behaviour.md §5)."""
+def units(world: World, tvs: Sequence[VolumeRef]) -> list[tuple[VolumeRef, ...]]:
+    """Return the TVs that are backed up together: the members of a group, or one alone (behaviour.md §3)."""
+    found: dict[object, list[VolumeRef]] = {}
+    for tv in tvs:
+        policy = world.policies.get(tv)
+        found.setdefault(policy.group if policy is not None and policy.group else tv, []).append(tv)
+    return [tuple(unit) for unit in found.values()]
+
+
+def one_instant(world: World, steps: Sequence[Taking]) -> bool:
+    """Tell whether one request of the array splits them all: then it is one point in time (behaviour.md §3)."""
+    if len(steps) < 2:
+        return True
+    first = steps[0]
+    capabilities = world.capabilities.get(first.tv.array)
+    alike = {(type(step), step.tv.array, step.copy_type, getattr(step, "resume", False)) for step in steps}
+    if capabilities is None or len(alike) > 1:
+        return False
+    return capabilities.modify_list if isinstance(first, SplitCopy) or first.resume else capabilities.create_list
+
+
+def _with_certainty(world: World, steps: Sequence[Step], request: BackupRequest) -> list[Step]:
+    """Say of every split whether a later run, which finds it done, may record it; and how the members agree."""
+    taking = [step for step in steps if isinstance(step, (SplitCopy, SnapCopy))]
+    together = one_instant(world, taking)
+    return [_certain(step, together, request) if isinstance(step, (SplitCopy, SnapCopy)) else step for step in steps]
+
+
+def _certain(step: Taking, together: bool, request: BackupRequest) -> Taking:
+    grouped = bool(step.backup.group_id)
+    backup = step.backup
+    if grouped:
+        backup = replace(backup, consistent=together, skew_ms=0 if together else None)
+    return replace(step, backup=backup, certain=request.deadline is None and (together or not grouped))
+
+
+def _told(world: World, steps: Sequence[Step]) -> list[str]:
+    """Warn of what a person should know: generations that go untaped, a moment without any backup (§3, §5)."""
     told = []
     for step in steps:
-        if isinstance(step, DropGeneration) and not step.wait:
-            backup = next(b for b in world.backups[step.tv] if b.id == step.backup_id)
-            if any(copy.state is TapeState.FAILED for copy in backup.tape):
+        goes = step.backup_id if isinstance(step, DropGeneration) and not step.wait else ""
+        if isinstance(step, SnapCopy):
+            goes = step.replaces
+            if goes and len(world.generations(step.tv)) == 1:
                 told.append(
-                    f"Backup {backup.id} of {world.name(step.tv)} leaves the disk, and its tape leg had failed."
+                    f"{world.name(step.tv)} has no backup on disk while its only generation is overwritten; "
+                    "safe_rotation: true and one more backup volume prevent that."
                 )
+        backup = next((one for one in world.backups.get(step.tv, ()) if goes and one.id == goes), None)
+        if backup is not None and any(copy.state is TapeState.FAILED for copy in backup.tape):
+            told.append(f"Backup {goes} of {world.name(step.tv)} leaves the disk, and its tape leg had failed.")
     return told
 
 
 def _plan_one(
-    world: World, tv: VolumeRef, request: BackupRequest, new_id: Callable[[datetime], str]
+    world: World,
+    tv: VolumeRef,
+    request: BackupRequest,
+    new_id: Callable[[datetime], str],
+    group_id: str,
+    seen: World,
 ) -> tuple[Step, ...]:
     policy = world.policies.get(tv)
     if policy is None:
@@ -118,22 +189,39 @@ def _plan_one(
         raise refuse_broken(world, broken)
     if session is not None and not world.ours(session):
         raise refuse_foreign(world, session)
-    if session is None or session.state is not SessionState.EQUIVALENT:
-        raise refuse_not_equivalent(world, tv)
-    suspend = policy.suspend if request.suspend is None else request.suspend
     backup = Backup(
         id=new_id(world.now),
         tv=tv,
         point_in_time=world.now,
-        method=Method.SYNCHRONIZED,
-        copy_type=session.copy_type,
-        suspend=suspend,
+        method=policy.method,
+        copy_type=CopyType.OPC,
+        suspend=False,
         size=world.volume(tv).size,
         key=request.key,
-        disk=DiskCopy(session.target, DiskState.VALID, world.now),
+        group_id=group_id,
         tape=queued_copies(policy, world.now),
     )
-    split = SplitCopy(tv, session.target, session.copy_type, backup)
+    if policy.method is Method.SYNCHRONIZED or (policy.method is Method.AUTO and session is not None):
+        return _split(world, policy, session, backup, request)
+    if session is not None:
+        raise refuse_method(world, policy, f"does not fit its {session.state.value} synchronization")
+    if policy.method is Method.AUTO:
+        backup = replace(backup, method=Method.SNAPSHOT)
+    before, snap = plan_snapshot(world, policy, backup, drop_untaped=request.drop_untaped, seen=seen)
+    after = after_record(project(world, (*before, snap)), snap.backup, policy)
+    return (*before, snap, *after)
+
+
+def _split(
+    world: World, policy: Policy, session: Optional[Session], backup: Backup, request: BackupRequest
+) -> tuple[Step, ...]:
+    """Split the equivalent pair (behaviour.md §2.3); before that it is refused."""
+    if session is None or session.state is not SessionState.EQUIVALENT:
+        raise refuse_not_equivalent(world, policy.tv)
+    suspend = policy.suspend if request.suspend is None else request.suspend
+    backup = replace(backup, method=Method.SYNCHRONIZED, suspend=suspend)
+    backup = placed(backup, policy, session.target, session.copy_type)
+    split = SplitCopy(policy.tv, session.target, session.copy_type, backup)
     after = after_record(project(world, (split,)), backup, policy)
     return (split, *after)
 
@@ -146,14 +234,14 @@ def after_record(world: World, backup: Backup, policy: Optional[Policy]) -> tupl
     steps: list[Step] = list(overdue_drops(world, backup.tv))
     if policy is not None:
         steps.extend(surplus(project(world, steps), backup.tv, policy.generations))
-    if not backup.suspend and backup.disk is not None:
+    if backup.copy_type.mirror and not backup.suspend and backup.disk is not None:
         steps.append(ReleaseCopy(backup.tv, backup.disk.bv, backup.copy_type, free=False))
     return tuple(steps)
 
 
 def queued_copies(policy: Policy, now: datetime) -> tuple[TapeCopy, ...]:
     """Return the tape copies that a new backup owes, queued (behaviour.md §5)."""
-    if not policy.media.tape:
+    if not policy.media.tape and policy.method is not Method.TAPE_ONLY:
         return ()
     return tuple(
         TapeCopy(number, TapeState.QUEUED, policy.tape_pool, now) for number in range(1, policy.tape_copies + 1)

@@ -21,6 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     Step,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
 def plan_cancel(
@@ -38,14 +39,41 @@ def plan_cancel(
     for tv in tvs:
         steps.extend(idle_volumes(world, tv))
         steps.extend(FreeVolume(tv, bv) for bv in bvs if _reserved(world, tv, bv))
-        for session in world.mirrors_of(tv):
+        for session in (*world.mirrors_of(tv), *_snapshots(world, tv)):
             if not _wanted(world, session, bvs, every):
+                continue
+            if _carries_what_is_copied(world, session):
+                if bvs:
+                    refusals.append(_refuse_copying(world, session))
                 continue
             if not world.ours(session) and session.target not in bvs:
                 refusals.append(refuse_foreign(world, session))
                 continue
             steps.append(release(world, session))
     return Plan(tuple(steps), tuple(refusals))
+
+
+def _snapshots(world: World, tv: VolumeRef) -> tuple[Session, ...]:
+    """Return the OPC, ROPC and QuickOPC sessions onto BVs of this TV."""
+    found = (s for s in world.sessions.values() if s.source == tv and not s.copy_type.mirror)
+    return tuple(session for session in found if world.ours(session))
+
+
+def _carries_what_is_copied(world: World, session: Session) -> bool:
+    """Tell whether the end of a session would spoil a generation: cancel never deletes history (behaviour.md §2)."""
+    copying = not session.copy_type.mirror and session.state is not SessionState.TRACKING
+    return copying and world.backup_on(session.target, session.source) is not None
+
+
+def _refuse_copying(world: World, session: Session) -> BackupError:
+    return BackupError(
+        ErrorClass.BUSY,
+        f"The {session.copy_type.value} copy of {world.name(session.source)} onto {world.name(session.target)} is "
+        f"still {session.state.value} ({session.percent} %): its end would spoil the generation there.",
+        next_step="Wait until it has ended, or delete that generation first (eternus_generation).",
+        volume=world.name(session.source),
+        backup_volume=world.name(session.target),
+    )
 
 
 def release(world: World, session: Session) -> ReleaseCopy:
@@ -65,6 +93,10 @@ def _reserved(world: World, tv: VolumeRef, bv: VolumeRef) -> bool:
 def _wanted(world: World, session: Session, bvs: Collection[VolumeRef], every: bool) -> bool:
     if bvs:
         return session.target in bvs
-    if every or session.state in (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED):
+    if every:
+        return True
+    if not session.copy_type.mirror:
+        return False
+    if session.state in (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED):
         return True
     return session == world.broken_mirror(session.source)

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
-    CopyType,
-    Session,
-    SessionState,
-    VolumeRef,
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.placing import (
+    candidates,
+    mirror_type,
+    refuse_beyond_limit,
+    refuse_while_restored,
+    take_unused,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
-    refuse_being_restored,
     refuse_broken,
     refuse_foreign,
     refuse_in_use_by_tape,
-    refuse_no_copy_type,
+    refuse_method,
     refuse_no_policy,
     refuse_no_unused,
     refuse_reserved,
-    refuse_session_limit,
     refuse_slot_taken,
     refuse_undefined,
 )
@@ -39,11 +39,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Method,
     Policy,
-    RegisteredVolume,
     TapeState,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+
+#: The methods whose TVs may be synchronized; any other is refused, since a named method refuses what does not fit (§3).
+SYNCHRONIZING = (Method.SYNCHRONIZED, Method.AUTO)
 
 
 def plan_start(world: World, tvs: Sequence[VolumeRef], *, drop_untaped: bool = False) -> Plan:
@@ -76,6 +79,8 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> t
         raise refuse_no_policy(world, tv)
     if tv in world.undefined:
         raise refuse_undefined(world, tv)
+    if policy.method not in SYNCHRONIZING:
+        raise refuse_method(world, policy, "takes no synchronization")
     active = world.active_mirror(tv)
     if active is not None and not world.ours(active):
         raise refuse_foreign(world, active)
@@ -85,9 +90,7 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> t
     broken = world.broken_mirror(tv)
     if broken is not None:
         raise refuse_broken(world, broken)
-    incoming = next((session for session in world.touching(tv) if session.target == tv), None)
-    if incoming is not None and incoming.state in (SessionState.EXECUTING, SessionState.RESTORING):
-        raise refuse_being_restored(world, incoming)
+    refuse_while_restored(world, tv)
     world = project(world, before)
     resumable = _resumable(world, tv, policy)
     turn = _slot_holder(world, tv)
@@ -145,49 +148,10 @@ def _resume(session: Session) -> ResumeCopy:
 
 
 def _fresh(world: World, tv: VolumeRef, policy: Policy) -> Optional[StartCopy]:
-    candidate = next(iter(_candidates(world, tv, policy)), None)
-    if candidate is None:
+    if not candidates(world, tv, policy):
         return None
-    copy_type = mirror_type(world, tv, candidate.ref)
-    if copy_type is None:
-        raise refuse_no_copy_type(world, tv, candidate.ref)
-    _refuse_beyond_limit(world, tv)
-    return StartCopy(tv, candidate.ref, copy_type)
-
-
-def _refuse_beyond_limit(world: World, tv: VolumeRef) -> None:
-    """One session of the limit is kept free for a restore (behaviour.md §3)."""
-    limit = world.session_limit(tv.array)
-    if len(world.touching(tv)) + 1 > limit - 1:
-        raise refuse_session_limit(world, tv, len(world.touching(tv)), limit)
-
-
-def _candidates(world: World, tv: VolumeRef, policy: Policy) -> list[RegisteredVolume]:
-    """Return unused BVs of exactly the TV's size: pinned ones in their order, else those of its own array first."""
-    source = world.volume(tv)
-    reserved = {bv for other in world.policies.values() if other.tv != tv for bv in other.pinned}
-    found = [
-        bv
-        for bv in world.backup_volumes()
-        if (bv.volume.blocks, bv.volume.block_size) == (source.blocks, source.block_size)
-        and world.unused(bv)
-        and (bv.ref in policy.pinned if policy.pinned else bv.ref not in reserved)
-    ]
-    if policy.pinned:
-        return sorted(found, key=lambda bv: policy.pinned.index(bv.ref))
-
-    def preference(bv: RegisteredVolume) -> tuple[bool, bool, VolumeRef]:
-        return (mirror_type(world, tv, bv.ref) is None, bv.ref.array != tv.array, bv.ref)
-
-    return sorted(found, key=preference)
-
-
-def mirror_type(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[CopyType]:
-    """Return EC inside one array, REC to another, or None where the array does not offer it (behaviour.md §2.7)."""
-    copy_type = CopyType.EC if tv.array == bv.array else CopyType.REC
-    ends = {tv.array, bv.array}
-    offered = all(end in world.capabilities and copy_type in world.capabilities[end].copies for end in ends)
-    return copy_type if offered else None
+    bv, copy_type = take_unused(world, tv, policy, mirror_type, world)
+    return StartCopy(tv, bv.ref, copy_type)
 
 
 def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy, seen: World) -> BackupError:
@@ -205,21 +169,21 @@ def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy, seen: W
 def _giving_up(world: World, tv: VolumeRef, policy: Policy, resumable: Sequence[Session]) -> Optional[Step]:
     """Return the copy onto a BV whose generation only waits for its queued tape leg, which is given up (§5)."""
     for session in resumable:
-        untaped = _untaped(world, tv, session.target)
+        untaped = untaped_on(world, tv, session.target)
         if untaped is not None:
             return ResumeCopy(tv, session.target, session.copy_type, untaped)
     for backup in world.backups.get(tv, ()):
         bv = backup.disk.bv if backup.disk is not None and not backup.good_on_disk else None
         if bv is None or world.touching(bv) or (policy.pinned and bv not in policy.pinned):
             continue
-        untaped, copy_type = _untaped(world, tv, bv), mirror_type(world, tv, bv)
+        untaped, copy_type = untaped_on(world, tv, bv), mirror_type(world, tv, bv)
         if untaped is not None and copy_type is not None:
-            _refuse_beyond_limit(world, tv)
+            refuse_beyond_limit(world, tv)
             return StartCopy(tv, bv, copy_type, untaped)
     return None
 
 
-def _untaped(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[Untaped]:
+def untaped_on(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[Untaped]:
     """Return what would be given up for a BV; None while somebody reads it, whatever was asked for."""
     backup = world.backup_on(bv, tv)
     if backup is None or backup.good_on_disk or world.readers.get(bv):

@@ -7,37 +7,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import apply_catalog_steps
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import Sessions
-from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import ReleaseCopy, SplitCopy
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    ReleaseCopy,
+    SnapCopy,
+    SplitCopy,
+    Taking,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.undo import take_over
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, JournalEntry, StepState
 
 
-def record_splits(
-    work: Operation,
-    records: Records,
-    splits: Sequence[tuple[SplitCopy, JournalEntry, datetime]],
-    sessions: Sessions,
+@dataclass(frozen=True)
+class Taken:
+    """A split or snapshot that was made, with a time no earlier than itself (UTC).
+
+    ``skew_ms``: for a group that was not split by one request, how far apart its members may be.
+    """
+
+    step: Taking
+    entry: JournalEntry
+    at: datetime
+    skew_ms: Optional[int] = None
+
+
+def record_taken(
+    work: Operation, records: Records, taken: Sequence[Taken], sessions: Sessions
 ) -> list[tuple[JournalEntry, ReleaseCopy]]:
     """Make BVs the newest generations and drop what is surplus; return the releases that are journalled now.
 
-    Each split comes with a time no earlier than itself (UTC): a restore "at a time" must never bring back what was
-    written after it.
+    A restore "at a time" must never bring back what was written after it: a time is never earlier than the split. The
+    members of a group bear the same one.
     """
-    if not splits:
+    if not taken:
         return []
-    dated = {step: _dated(records, step.backup, at) for step, _entry, at in splits}
+    for one in taken:
+        if isinstance(one.step, SnapCopy):
+            take_over(records, one.step, work.ctx.clock.now())
+    times = _times(records, taken)
+    dated = {one.step: _dated(one, times[one.step]) for one in taken}
     records.add_backups(list(dated.values()))
     for step, backup in dated.items():
-        records.set_suspended([step.bv], backup.point_in_time)
-    records.settle([entry.id for _step, entry, _at in splits], StepState.DONE, work.ctx.clock.now())
+        if isinstance(step, SplitCopy):
+            records.set_suspended([step.bv], backup.point_in_time)
+    records.settle([one.entry.id for one in taken], StepState.DONE, work.ctx.clock.now())
     world = read_world(work.ctx, records, sessions.values(), {}, [step.tv for step in dated])
     steps = [
         follow for step, backup in dated.items() for follow in after_record(world, backup, world.policies.get(step.tv))
@@ -47,12 +69,24 @@ def record_splits(
     return list(zip(work.intend(records, releases), releases))
 
 
-def _dated(records: Records, planned: Backup, at: datetime) -> Backup:
-    """Give a backup its point in time; a clock that went back never makes it older than the one before."""
-    history = records.backups(tvs=[planned.tv])
-    newest = history[-1].point_in_time if history else None
-    if newest is not None and at <= newest:
-        at = newest + timedelta(milliseconds=1)
+def _times(records: Records, taken: Sequence[Taken]) -> dict[Taking, datetime]:
+    """Return the point in time of each; a clock that went back never makes one older than the one before."""
+    found: dict[Taking, datetime] = {}
+    common: dict[str, datetime] = {}
+    for one in taken:
+        history = records.backups(tvs=[one.step.tv])
+        newest = history[-1].point_in_time if history else None
+        at = one.at if newest is None or one.at > newest else newest + timedelta(milliseconds=1)
+        found[one.step] = at
+        group = one.step.backup.group_id
+        if group:
+            common[group] = max(at, common.get(group, at))
+    return {step: common.get(step.backup.group_id, at) for step, at in found.items()}
+
+
+def _dated(one: Taken, at: datetime) -> Backup:
+    planned = one.step.backup
     disk = replace(planned.disk, written_at=at) if planned.disk is not None else None
     tape = tuple(replace(copy, queued_at=at) for copy in planned.tape)
-    return replace(planned, point_in_time=at, disk=disk, tape=tape)
+    dated = replace(planned, point_in_time=at, disk=disk, tape=tape)
+    return dated if one.skew_ms is None else replace(dated, consistent=one.skew_ms == 0, skew_ms=one.skew_ms)

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Optional
+from dataclasses import replace
+from typing import Any
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import (
     apply_release,
     settle_copy,
@@ -19,11 +18,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
     still_standing,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, step_of
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
-from ansible_collections.eternus.backup.plugins.module_utils._backup.record import record_splits
+from ansible_collections.eternus.backup.plugins.module_utils._backup.record import Taken, record_taken
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions, look
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import BROKEN_OFF, restore_key
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
@@ -34,26 +32,27 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.restored im
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     FreeVolume,
     ReleaseCopy,
-    RestoreCopy,
     ResumeCopy,
+    SnapCopy,
     SplitCopy,
     StartCopy,
     project,
+    without_disk,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.undo import Item, settle_not_made, take_back
+from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict import (
+    Found,
+    Verdict,
+    acted,
+    judge,
+    mates,
+    moment,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, StepState, UsedKey
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import wait_until
-
-_RUNNING = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED, SessionState.RESTORING)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An open entry and the step that it stands for."""
-
-    entry: JournalEntry
-    step: ArrayStep
 
 
 def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = True) -> list[str]:
@@ -61,8 +60,9 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
 
     :param restores: notice too that a restore has ended meanwhile.
     """
+    tvs = {*tvs, *work.mates}
     with work.ctx.catalog.read() as records:
-        found = [_Found(entry, step_of(entry)) for entry in records.open_entries(tvs)]
+        found = [Found.of(entry) for entry in records.open_entries(tvs)]
         running = restores and running_restores(records, tvs, tvs)
         names = {volume.ref: volume.name for volume in records.volumes()} if found or running else {}
     if not found and not running:
@@ -75,51 +75,64 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
 
 
 def _settle_journal(
-    work: Operation, tvs: Collection[VolumeRef], found: Sequence[_Found], names: Mapping[VolumeRef, str]
+    work: Operation, tvs: Collection[VolumeRef], found: Sequence[Found], names: Mapping[VolumeRef, str]
 ) -> list[str]:
     sessions = _settled_sessions(work, found)
     told = []
-    splits: list[tuple[SplitCopy, JournalEntry, datetime]] = []
+    taken: list[Taken] = []
+    undoing: list[Item] = []
     releases: list[tuple[JournalEntry, ReleaseCopy]] = []
     with work.transaction() as records:
-        for item in found:
+        for item, verdict in zip(found, judge(found, sessions, _serving(records))):
             step = item.step
-            if isinstance(step, SplitCopy) and _acted(step, sessions) and _still_serves(records, step):
-                splits.append((step, item.entry, _moment(item, sessions)))
+            if verdict is Verdict.RECORD and isinstance(step, (SplitCopy, SnapCopy)):
+                taken.append(Taken(step, item.entry, moment(item, sessions)))
                 outcome = f"backup {step.backup.id} is recorded"
-            elif isinstance(step, ReleaseCopy) and not _acted(step, sessions):
+            elif verdict is Verdict.TAKE_BACK and isinstance(step, (SplitCopy, SnapCopy)):
+                undoing.append((step, item.entry))
+                outcome = "its part of a backup that did not become whole is taken back"
+            elif verdict is Verdict.NOT_MADE and isinstance(step, (SplitCopy, SnapCopy)):
+                settle_not_made(records, step, item.entry, sessions, work.ctx.clock.now())
+                outcome = _NOT_MADE[type(step)]
+            elif verdict is Verdict.FINISH and isinstance(step, ReleaseCopy):
                 releases.append((item.entry, step))
                 outcome = "the session is ended now"
             else:
                 outcome = _settle(work, records, item, sessions)
             told.append(f"Recovered {names.get(step.tv, step.tv.device_id)}: {outcome}.")
-        releases.extend(record_splits(work, records, splits, sessions))
+        releases.extend(record_taken(work, records, taken, sessions))
         world = read_world(work.ctx, records, sessions.values(), {}, tvs)
+    standing: dict[Any, BackupError] = {}
+    if undoing:
+        standing.update(take_back(work, world, undoing)[1])
     if releases:
-        _sessions, standing = apply_release(work, world, releases)
-        if standing:
-            raise still_standing(world, standing, "")
+        standing.update(apply_release(work, world, releases)[1])
+    if standing:
+        raise still_standing(world, standing, "")
     return told
+
+
+_NOT_MADE = {
+    SplitCopy: "the pair had not been split, or is not ours any more; nothing was recorded",
+    SnapCopy: "no copy shows on the array; nothing was recorded, and what it was to overwrite is not trusted",
+}
+
+
+def _serving(records: Records) -> dict[VolumeRef, VolumeRef]:
+    return {row.bv: row.tv for row in records.allocations()}
 
 
 def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[World, list[str]]:
     """Return the world as recovery would leave it, and what it would do: check mode plans from there."""
     with ctx.catalog.read() as records:
-        found = [_Found(entry, step_of(entry)) for entry in records.open_entries(tvs)]
+        together = {*tvs, *mates(records.open_entries(), tvs)}
+        found = [Found.of(entry) for entry in records.open_entries(together)]
         running = running_restores(records, tvs, tvs)
     told = []
-    for item in found:
-        step = item.step
-        acted = _acted(step, world.sessions)
-        if isinstance(step, SplitCopy) and acted:
-            backup = replace(step.backup, point_in_time=_moment(item, world.sessions))
-            world = project(world, [replace(step, backup=backup)])
-            world = project(world, after_record(world, backup, world.policies.get(step.tv)))
-        elif isinstance(step, ReleaseCopy) and not acted:
-            world = project(world, [step])
-        elif isinstance(step, StartCopy) and not acted and step.untaped is None:
-            world = project(world, [FreeVolume(step.tv, step.bv)])
-        name = world.name(step.tv)
+    serving = {row.bv: row.tv for row in world.allocations.values()}
+    for item, verdict in zip(found, judge(found, world.sessions, serving)):
+        world = _foreseen(world, item, verdict)
+        name = world.name(item.step.tv)
         told.append(f"An earlier run was interrupted at {item.entry.kind} of {name}; the next run settles it.")
     for marker, reader in running:
         if (reader.bv, marker.volume) not in world.sessions and marker.since + SETTLED <= world.now:
@@ -130,61 +143,54 @@ def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[Wor
     return world, told
 
 
-def _moment(item: _Found, sessions: Sessions) -> datetime:
-    """Return a time no earlier than the split: the array's own, unless its clock is behind the journal's."""
-    session = _session(item.step, sessions)
-    at = session.suspended_at if session is not None else None
-    return max(at or item.entry.written_at, item.entry.written_at)
+def _foreseen(world: World, item: Found, verdict: Verdict) -> World:
+    """Return the world after one open step is settled."""
+    step = item.step
+    if isinstance(step, (SplitCopy, SnapCopy)):
+        if verdict is Verdict.RECORD:
+            backup = replace(step.backup, point_in_time=moment(item, world.sessions))
+            world = project(world, [replace(step, backup=backup)])
+            return project(world, after_record(world, backup, world.policies.get(step.tv)))
+        if isinstance(step, SnapCopy):
+            world = without_disk(world, step.tv, step.replaces)
+            if verdict is Verdict.TAKE_BACK and not step.resume:
+                return project(world, [ReleaseCopy(step.tv, step.bv, step.copy_type, free=True)])
+            free = (step.tv, step.bv) not in world.sessions and world.backup_on(step.bv, step.tv) is None
+            return project(world, [FreeVolume(step.tv, step.bv)]) if free else world
+        return project(world, [ResumeCopy(step.tv, step.bv, step.copy_type)]) if verdict is Verdict.TAKE_BACK else world
+    if verdict is Verdict.FINISH:
+        return project(world, [step])
+    if isinstance(step, StartCopy) and not acted(step, world.sessions) and step.untaped is None:
+        return project(world, [FreeVolume(step.tv, step.bv)])
+    return world
 
 
-def _still_serves(records: Records, step: SplitCopy) -> bool:
-    return any(row.tv == step.tv for row in records.allocations(bvs=[step.bv]))
-
-
-def _settled_sessions(work: Operation, found: Sequence[_Found]) -> Sessions:
+def _settled_sessions(work: Operation, found: Sequence[Found]) -> Sessions:
     """Read session lists until one is as young as every entry needs: a list may lag behind the act (array.md)."""
     believable = max(item.entry.written_at for item in found) + SETTLED
 
     def done(sessions: Sessions) -> bool:
         if work.ctx.clock.now() >= believable:
             return True
-        return all(_acted(item.step, sessions) for item in found)
+        return all(acted(item.step, sessions) for item in found)
 
     return wait_until(lambda: look(work.ctx), done, CONFIRM, work.ctx.clock).last
 
 
-def _session(step: ArrayStep, sessions: Sessions) -> Optional[Session]:
-    key = (step.bv, step.target) if isinstance(step, RestoreCopy) else (step.tv, step.bv)
-    return sessions.get(key)
-
-
-def _acted(step: ArrayStep, sessions: Sessions) -> bool:
-    """Tell whether the list already shows that the array did it."""
-    session = _session(step, sessions)
-    if isinstance(step, ReleaseCopy):
-        return session is None
-    if session is None:
-        return False
-    if isinstance(step, SplitCopy):
-        return session.state is SessionState.SUSPENDED
-    return not isinstance(step, ResumeCopy) or session.state in _RUNNING
-
-
-def _settle(work: Operation, records: Records, item: _Found, sessions: Sessions) -> str:
+def _settle(work: Operation, records: Records, item: Found, sessions: Sessions) -> str:
     """Finish or undo one entry in the caller's transaction; splits to record and releases to send are the caller's."""
     step, entry, now = item.step, item.entry, work.ctx.clock.now()
-    acted = _acted(step, sessions)
+    done = acted(step, sessions)
     if isinstance(step, (StartCopy, ResumeCopy)):
-        settle_copy(records, step, entry, acted, now)
-        return "the copy had started" if acted else "the copy had not started"
-    if isinstance(step, SplitCopy):
-        records.settle([entry.id], StepState.UNDONE, now)
-        return "the pair had not been split, or is not ours any more; nothing was recorded"
+        settle_copy(records, step, entry, done, now)
+        return "the copy had started" if done else "the copy had not started"
+    if isinstance(step, (SplitCopy, SnapCopy)):
+        raise ValueError(f"journal entry {entry.id}: a split is recorded or taken back, not settled here")
     if isinstance(step, ReleaseCopy):
         settle_release(records, step, entry, sessions, now)
         return "the session had ended"
-    records.settle([entry.id], StepState.DONE if acted else StepState.UNDONE, now)
-    if acted:
+    records.settle([entry.id], StepState.DONE if done else StepState.UNDONE, now)
+    if done:
         if step.key:
             records.use_key(UsedKey(step.target, restore_key(step.key), step.backup_id))
         return "the restore runs"

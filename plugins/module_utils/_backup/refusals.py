@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, VolumeRef
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
@@ -29,6 +32,71 @@ def refuse_no_policy(world: World, tv: VolumeRef) -> BackupError:
         f"No policy is declared for {world.name(tv)}.",
         next_step="Declare one with eternus_policy.",
         volume=world.name(tv),
+    )
+
+
+def refuse_method(world: World, policy: Policy, what: str) -> BackupError:
+    """A named method refuses what does not fit it (behaviour.md §3)."""
+    name = world.name(policy.tv)
+    return BackupError(
+        ErrorClass.POLICY_VIOLATION,
+        f"{name} is backed up by method {policy.method.value}, which {what}.",
+        next_step="Declare method: auto or synchronized with eternus_policy to synchronize it; or cancel what runs "
+        "(eternus_sync, state: cancelled).",
+        volume=name,
+        method=policy.method.value,
+    )
+
+
+def refuse_half_used_key(world: World, group: str, key: str, tvs: list[VolumeRef]) -> BackupError:
+    """A key that made a backup of some members of a group: it makes no second one, and half a group is none (§3)."""
+    names = ", ".join(world.name(tv) for tv in tvs)
+    return BackupError(
+        ErrorClass.POLICY_VIOLATION,
+        f"Key {key!r} made a backup of group {group} when {names} was not a member.",
+        next_step="Give another key: a group is backed up as a whole.",
+        group=group,
+        volumes=[world.name(tv) for tv in tvs],
+    )
+
+
+def refuse_skewed(names: Sequence[str], took: timedelta, limit: timedelta) -> BackupError:
+    """Members of a group that were not split at one instant, or nearly so (behaviour.md §3)."""
+    return BackupError(
+        ErrorClass.COPY_FAILED,
+        f"{', '.join(names)} were split within {took.total_seconds():.3f} s, more than max_skew "
+        f"({limit.total_seconds():g} s).",
+        unchanged="Nothing was recorded; what was split was resynchronized, what was copied was ended.",
+        next_step="Give a larger max_skew, or stop the application meanwhile; an array that takes lists splits all at "
+        "one instant.",
+        volumes=list(names),
+        skew_ms=round(took / timedelta(milliseconds=1)),
+    )
+
+
+def refuse_late(names: Sequence[str], deadline: datetime, at: datetime) -> BackupError:
+    """A split that ended after the file system was thawed (behaviour.md §7)."""
+    return BackupError(
+        ErrorClass.COPY_FAILED,
+        f"The split of {', '.join(names)} ended at {at.isoformat()}, after its deadline {deadline.isoformat()}: "
+        "the file systems may have been thawed before.",
+        unchanged="Nothing was recorded; what was split was resynchronized, what was copied was ended.",
+        next_step="Give a larger freeze limit, or find out why the array is slow, and run again.",
+        volumes=list(names),
+    )
+
+
+def refuse_still_copying(world: World, session: Session) -> BackupError:
+    """A tracked session that cannot be resumed before its background copy has ended (behaviour.md §3)."""
+    return BackupError(
+        ErrorClass.BUSY,
+        f"The {session.copy_type.value} copy of {world.name(session.source)} onto {world.name(session.target)} is "
+        f"still {session.state.value} ({session.percent} %), and only its end lets the next differences be copied.",
+        next_step="Wait until it has ended (eternus_backup_info, running), or keep more generations.",
+        volume=world.name(session.source),
+        backup_volume=world.name(session.target),
+        holder=f"{session.copy_type.value} copy onto {world.name(session.target)}",
+        percent=session.percent,
     )
 
 
@@ -93,18 +161,19 @@ def refuse_session_limit(world: World, tv: VolumeRef, used: int, limit: int) -> 
     )
 
 
-def refuse_no_copy_type(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
-    """A copy that the array does not offer; says which ones it does (array.md)."""
-    wanted = "EC" if tv.array == bv.array else "REC"
-    capabilities = world.capabilities.get(tv.array)
-    offered = sorted(copy.value for copy in capabilities.copies) if capabilities else []
+def refuse_no_copy_type(world: World, tv: VolumeRef, bv: VolumeRef, wanted: CopyType) -> BackupError:
+    """A copy that an array does not offer; says which ones each does (array.md). QuickOPC stays in one cabinet (§3)."""
+    offered = {}
+    for array in dict.fromkeys((tv.array, bv.array)):
+        capabilities = world.capabilities.get(array)
+        offered[array] = sorted(copy.value for copy in capabilities.copies) if capabilities else []
+    listed = "; ".join(f"array {array} offers {', '.join(names) or 'no copies'}" for array, names in offered.items())
     return BackupError(
         ErrorClass.UNSUPPORTED_COPY,
-        f"{wanted} from {world.name(tv)} to {world.name(bv)} is not offered; array {tv.array} offers "
-        f"{', '.join(offered) or 'no copies'}.",
+        f"{wanted.value} from {world.name(tv)} to {world.name(bv)} is not offered; {listed}.",
         next_step="Check the array's Advanced Copy licence and settings, or use a method that it offers.",
         volume=world.name(tv),
-        offered=offered,
+        offered=offered.get(tv.array, []),
     )
 
 

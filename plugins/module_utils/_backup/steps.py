@@ -22,6 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Backup,
     DiskState,
     TapeCopy,
+    TapeState,
     UndefinedTarget,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
@@ -60,12 +61,43 @@ class ResumeCopy:
 
 @dataclass(frozen=True)
 class SplitCopy:
-    """Stop the synchronization at a point in time; the BV becomes the planned backup's disk copy."""
+    """Stop the synchronization at a point in time; the BV becomes the planned backup's disk copy.
+
+    ``certain``: who finds it done and not recorded may record it. It is not where several splits must have been one
+    instant and no list request makes them so, or where a file system had to be frozen meanwhile (§3, §7).
+    """
 
     tv: VolumeRef
     bv: VolumeRef
     copy_type: CopyType
     backup: Backup
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class SnapCopy:
+    """Copy a TV onto a BV by OPC, ROPC or QuickOPC: logically at once, the BV becomes the backup's disk copy (§3).
+
+    ``resume``: the tracked session of that BV copies the differences. ``replaces``: the backup whose disk copy is
+    overwritten; it is leaving until the array has accepted, and whole again when the array refuses. ``untaped``: its
+    queued tape copies, which are given up. ``spoiled``: the end of an old session has made it worthless before.
+    ``certain``: as for :class:`SplitCopy`.
+    """
+
+    tv: VolumeRef
+    bv: VolumeRef
+    copy_type: CopyType
+    backup: Backup
+    resume: bool = False
+    replaces: str = ""
+    untaped: tuple[TapeCopy, ...] = ()
+    certain: bool = True
+    spoiled: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether the BV was unused, and is allocated by this."""
+        return not self.resume and not self.replaces
 
 
 @dataclass(frozen=True)
@@ -81,12 +113,16 @@ class DropGeneration:
 
 @dataclass(frozen=True)
 class ReleaseCopy:
-    """End a session. ``free``: the BV becomes unused, since it carries no generation and nobody reads it."""
+    """End a session. ``free``: the BV becomes unused, since it carries no generation and nobody reads it.
+
+    ``strikes``: the backup whose disk copy is worth nothing then, since the copy onto it had not ended.
+    """
 
     tv: VolumeRef
     bv: VolumeRef
     copy_type: CopyType
     free: bool
+    strikes: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +145,9 @@ class RestoreCopy:
     key: str = ""
 
 
-Step = Union[StartCopy, ResumeCopy, SplitCopy, DropGeneration, ReleaseCopy, FreeVolume, RestoreCopy]
+Step = Union[StartCopy, ResumeCopy, SplitCopy, SnapCopy, DropGeneration, ReleaseCopy, FreeVolume, RestoreCopy]
+#: The steps that make a backup.
+Taking = Union[SplitCopy, SnapCopy]
 
 
 @dataclass(frozen=True)
@@ -130,7 +168,7 @@ def project(world: World, steps: Sequence[Step]) -> World:
 
 def _project_one(world: World, step: Step) -> World:
     if isinstance(step, (StartCopy, ResumeCopy)) and step.untaped is not None:
-        world = _without(world, step.tv, step.untaped.backup_id)
+        world = without_disk(world, step.tv, step.untaped.backup_id)
     if isinstance(step, StartCopy):
         allocation = Allocation(step.bv, step.tv, step.copy_type, world.now)
         world = replace(world, allocations={**world.allocations, step.bv: allocation})
@@ -145,11 +183,14 @@ def _project_one(world: World, step: Step) -> World:
         world = _suspended_at(world, step.bv, world.now)
         session = world.sessions[(step.tv, step.bv)]
         return _with_session(world, replace(session, state=SessionState.SUSPENDED, suspended_at=world.now))
+    if isinstance(step, SnapCopy):
+        return _snap(world, step)
     if isinstance(step, DropGeneration):
         return _drop(world, step)
     if isinstance(step, ReleaseCopy):
         sessions = {key: session for key, session in world.sessions.items() if key != (step.tv, step.bv)}
         world = _suspended_at(replace(world, sessions=sessions), step.bv, None)
+        world = without_disk(world, step.tv, step.strikes)
         return _free(world, step.bv) if step.free else world
     if isinstance(step, FreeVolume):
         undefined = {ref: marker for ref, marker in world.undefined.items() if ref != step.bv}
@@ -157,6 +198,21 @@ def _project_one(world: World, step: Step) -> World:
     session = Session(step.bv, step.target, step.copy_type, SessionState.EXECUTING)
     marker = UndefinedTarget(step.target, step.backup_id, world.now, "a restore runs")
     return _with_session(replace(world, undefined={**world.undefined, step.target: marker}), session)
+
+
+def _snap(world: World, step: SnapCopy) -> World:
+    world = without_disk(world, step.tv, step.replaces)
+    allocation = Allocation(step.bv, step.tv, step.copy_type, world.now)
+    if not step.fresh:
+        allocation = replace(world.allocations.get(step.bv, allocation), copy_type=step.copy_type, suspended_at=None)
+    history = world.backups.get(step.tv, ()) + (step.backup,)
+    world = replace(
+        world,
+        allocations={**world.allocations, step.bv: allocation},
+        backups={**world.backups, step.tv: history},
+    )
+    tracked = step.copy_type is CopyType.QUICK_OPC
+    return _with_session(world, Session(step.tv, step.bv, step.copy_type, SessionState.EXECUTING, tracked=tracked))
 
 
 def _with_session(world: World, session: Session) -> World:
@@ -176,18 +232,27 @@ def _free(world: World, bv: VolumeRef) -> World:
 
 
 def _drop(world: World, step: DropGeneration) -> World:
+    if not step.wait:
+        world = without_disk(world, step.tv, step.backup_id)
+        return _free(world, step.bv) if step.free else world
+    history = tuple(
+        replace(backup, disk=replace(backup.disk, state=DiskState.LEAVING))
+        if backup.id == step.backup_id and backup.disk is not None
+        else backup
+        for backup in world.backups.get(step.tv, ())
+    )
+    return replace(world, backups={**world.backups, step.tv: history})
+
+
+def without_disk(world: World, tv: VolumeRef, backup_id: str) -> World:
+    """Return the world without a backup's disk copy; without the backup where no written tape copy is left."""
+    if not backup_id:
+        return world
     history = []
-    for backup in world.backups.get(step.tv, ()):
-        if backup.id != step.backup_id or backup.disk is None:
+    for backup in world.backups.get(tv, ()):
+        written = tuple(copy for copy in backup.tape if copy.state is TapeState.WRITTEN)
+        if backup.id != backup_id:
             history.append(backup)
-        elif step.wait:
-            history.append(replace(backup, disk=replace(backup.disk, state=DiskState.LEAVING)))
-        elif backup.tape:
-            history.append(replace(backup, disk=None))
-    world = replace(world, backups={**world.backups, step.tv: tuple(history)})
-    return _free(world, step.bv) if step.free and not step.wait else world
-
-
-def _without(world: World, tv: VolumeRef, backup_id: str) -> World:
-    history = tuple(backup for backup in world.backups.get(tv, ()) if backup.id != backup_id)
-    return replace(world, backups={**world.backups, tv: history})
+        elif written:
+            history.append(replace(backup, disk=None, tape=written))
+    return replace(world, backups={**world.backups, tv: tuple(history)})

@@ -18,13 +18,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import view
+from ansible_collections.eternus.backup.plugins.module_utils._backup.groups import grouped_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     observe,
     raise_refusals,
     refresh,
     resolve,
     session_list,
-    transaction_volumes,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import (
     ATTEMPTS,
@@ -46,6 +46,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method
 from ansible_collections.eternus.backup.plugins.module_utils._errors import (
     BackupError,
     ErrorClass,
@@ -58,13 +59,20 @@ from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 Progress = Callable[[Sequence[Session]], None]
 
 
-def start(ctx: Context, names: Sequence[str], *, drop_untaped: bool = False, wait: Optional[Wait] = None) -> Result:
-    """Start synchronization of the named TVs (all with a policy when none is named), and wait when asked to.
+def start(
+    ctx: Context,
+    names: Sequence[str],
+    *,
+    groups: Sequence[str] = (),
+    drop_untaped: bool = False,
+    wait: Optional[Wait] = None,
+) -> Result:
+    """Start synchronization of the named TVs and groups (all of method synchronized when none is named), and wait.
 
     A wait that runs out is no failure: the result says how far each pair is, and the next run goes on from there.
     """
     with ctx.catalog.read() as records:
-        tvs = transaction_volumes(records, names)
+        tvs = grouped_volumes(records, names, groups, methods=[Method.SYNCHRONIZED])
     if ctx.check_mode:
         before = observe(ctx, tvs)
         foreseen, told = foresee(ctx, before, tvs)
@@ -165,10 +173,12 @@ def _raise_broken(world: World, pairs: Sequence[tuple[tuple[VolumeRef, VolumeRef
         raise combined(errors, unchanged="Nothing more was changed.")
 
 
-def cancel(ctx: Context, names: Sequence[str], *, bvs: Sequence[str] = (), every: bool = False) -> Result:
+def cancel(
+    ctx: Context, names: Sequence[str], *, groups: Sequence[str] = (), bvs: Sequence[str] = (), every: bool = False
+) -> Result:
     """Cancel synchronization: the executing or equivalent session of each TV; suspended ones by their BV, or all."""
     with ctx.catalog.read() as records:
-        tvs = transaction_volumes(records, names)
+        tvs = grouped_volumes(records, names, groups)
         targets = resolve(records, bvs)
     if ctx.check_mode:
         before = observe(ctx, tvs)

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
     Capabilities,
+    CopyType,
     Pair,
     Session,
     SessionState,
@@ -22,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
     Backup,
+    DiskState,
     Policy,
     Reader,
     RegisteredVolume,
@@ -91,6 +93,16 @@ class World:
             (s for s in self.mirrors_of(tv) if s.state in broken and self.backup_on(s.target, tv) is None), None
         )
 
+    def tracked_of(self, tv: VolumeRef) -> tuple[Session, ...]:
+        """Return the QuickOPC sessions whose source is this TV and which the catalog knows."""
+        found = (s for s in self.sessions.values() if s.source == tv and s.copy_type is CopyType.QUICK_OPC)
+        return tuple(session for session in found if self.ours(session))
+
+    def offers(self, copy_type: CopyType, ends: Collection[VolumeRef]) -> bool:
+        """Tell whether the arrays of all these volumes offer a copy type (behaviour.md §2.7)."""
+        known = [self.capabilities.get(end.array) for end in ends]
+        return all(one is not None and copy_type in one.copies for one in known)
+
     def generations(self, tv: VolumeRef) -> tuple[Backup, ...]:
         """Return the TV's valid disk generations, newest first: index 0 is relative generation 1."""
         return tuple(backup for backup in reversed(self.backups.get(tv, ())) if backup.good_on_disk)
@@ -100,12 +112,19 @@ class World:
         return next((b for b in self.backups.get(tv, ()) if b.disk is not None and b.disk.bv == bv), None)
 
     def needed_by_tape(self, bv: VolumeRef, tv: VolumeRef) -> bool:
-        """Tell whether a BV is read, or its tape leg queued or writing (§5); a failed leg protects nothing."""
+        """Tell whether a BV is read, or its tape leg queued or writing (§5).
+
+        A failed leg protects nothing, unless the BV is only borrowed for it: there is no disk generation then (§3).
+        """
         if self.readers.get(bv):
             return True
         backup = self.backup_on(bv, tv)
+        if backup is None:
+            return False
+        if backup.disk is not None and backup.disk.state is DiskState.BORROWED:
+            return any(copy.state is not TapeState.WRITTEN for copy in backup.tape)
         waiting = (TapeState.QUEUED, TapeState.WRITING)
-        return backup is not None and any(copy.state in waiting for copy in backup.tape)
+        return any(copy.state in waiting for copy in backup.tape)
 
     def session_limit(self, array: str) -> int:
         """Return how many sessions one source may carry on this array."""
@@ -153,4 +172,6 @@ class World:
         generations = self.generations(backup.tv)
         if backup in generations:
             return f"generation {generations.index(backup) + 1}"
+        if backup.disk is not None and backup.disk.state is DiskState.BORROWED:
+            return "borrowed until its tape copy is written"
         return "a generation that waits to be dropped"

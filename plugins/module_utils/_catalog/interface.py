@@ -96,6 +96,7 @@ class Records(Protocol):
         """Add whole backups with their copies; :class:`Conflict` when (tv, key) or an id exists already."""
 
     def set_disk_leaving(self, ids: Collection[str]) -> None: ...
+    def set_disk_valid(self, ids: Collection[str]) -> None: ...
 
     def drop_disk(self, ids: Collection[str]) -> None:
         """Strike disk copies; a backup without any copy left vanishes (behaviour.md §5).

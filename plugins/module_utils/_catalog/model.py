@@ -43,6 +43,11 @@ class Media(str, Enum):
         """Tell whether a tape copy is wanted."""
         return self is not Media.DISK
 
+    @property
+    def staged(self) -> bool:
+        """Tell whether a BV is only borrowed, until tape has it (behaviour.md §3)."""
+        return self is Media.TAPE
+
 
 class DiskState(str, Enum):
     """The state of a disk copy.

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Which unused BV a copy may take, and by which kind of copy (behaviour.md §2.1, §2.7, §3, §4). Pure."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
+    refuse_being_restored,
+    refuse_no_copy_type,
+    refuse_no_unused,
+    refuse_reserved,
+    refuse_session_limit,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, RegisteredVolume
+
+#: Chooses the kind of copy between two volumes; None where it is not offered.
+Kind = Callable[[World, VolumeRef, VolumeRef], Optional[CopyType]]
+
+
+def mirror_type(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[CopyType]:
+    """Return EC inside one array, REC to another, or None where the arrays do not offer it (behaviour.md §2.7)."""
+    return _offered(world, CopyType.EC if tv.array == bv.array else CopyType.REC, tv, bv)
+
+
+def clone_type(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[CopyType]:
+    """Return OPC inside one array, ROPC to another, or None where the arrays do not offer it (behaviour.md §3)."""
+    return _offered(world, CopyType.OPC if tv.array == bv.array else CopyType.ROPC, tv, bv)
+
+
+def tracked_type(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[CopyType]:
+    """Return QuickOPC, or None where the array does not offer it, or the BV lies in another cabinet (§3)."""
+    return _offered(world, CopyType.QUICK_OPC, tv, bv) if tv.array == bv.array else None
+
+
+def _offered(world: World, copy_type: CopyType, tv: VolumeRef, bv: VolumeRef) -> Optional[CopyType]:
+    return copy_type if world.offers(copy_type, (tv, bv)) else None
+
+
+def candidates(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_type) -> list[RegisteredVolume]:
+    """Return unused BVs of exactly the TV's size: pinned ones in their order, else those of its own array first."""
+    reserved = {bv for other in world.policies.values() if other.tv != tv for bv in other.pinned}
+    found = [
+        bv
+        for bv in world.backup_volumes()
+        if same_size(world, tv, bv)
+        and world.unused(bv)
+        and (bv.ref in policy.pinned if policy.pinned else bv.ref not in reserved)
+    ]
+    if policy.pinned:
+        return sorted(found, key=lambda bv: policy.pinned.index(bv.ref))
+
+    def preference(bv: RegisteredVolume) -> tuple[bool, bool, VolumeRef]:
+        return (kind(world, tv, bv.ref) is None, bv.ref.array != tv.array, bv.ref)
+
+    return sorted(found, key=preference)
+
+
+def take_unused(
+    world: World, tv: VolumeRef, policy: Policy, kind: Kind, seen: World
+) -> tuple[RegisteredVolume, CopyType]:
+    """Return the unused BV to take and the kind of copy; a refusal where there is none, or none that the arrays offer.
+
+    :param seen: the world without what this request would take for other volumes.
+    """
+    found = candidates(world, tv, policy, kind)
+    if not found:
+        for bv in policy.pinned:
+            if bv in world.allocations and world.allocations[bv].tv != tv:
+                raise refuse_reserved(world, tv, bv)
+        raise refuse_no_unused(world, tv, policy, seen)
+    copy_type = kind(world, tv, found[0].ref)
+    if copy_type is None:
+        raise refuse_no_copy_type(world, tv, found[0].ref, wanted(kind, tv, found[0].ref))
+    refuse_beyond_limit(world, tv)
+    return found[0], copy_type
+
+
+def wanted(kind: Kind, tv: VolumeRef, bv: VolumeRef) -> CopyType:
+    """Return the copy that was looked for, offered or not."""
+    if kind is tracked_type:
+        return CopyType.QUICK_OPC
+    local = tv.array == bv.array
+    if kind is mirror_type:
+        return CopyType.EC if local else CopyType.REC
+    return CopyType.OPC if local else CopyType.ROPC
+
+
+def same_size(world: World, tv: VolumeRef, bv: RegisteredVolume) -> bool:
+    """Tell whether a BV has exactly the TV's size, in blocks (behaviour.md §4)."""
+    source = world.volume(tv)
+    return (bv.volume.blocks, bv.volume.block_size) == (source.blocks, source.block_size)
+
+
+def refuse_beyond_limit(world: World, tv: VolumeRef) -> None:
+    """Refuse one more session of a TV, since one of the limit is kept free for a restore (behaviour.md §3)."""
+    limit = world.session_limit(tv.array)
+    if len(world.touching(tv)) + 1 > limit - 1:
+        raise refuse_session_limit(world, tv, len(world.touching(tv)), limit)
+
+
+def refuse_while_restored(world: World, tv: VolumeRef) -> None:
+    """Refuse to copy from a TV that a restore is writing."""
+    incoming = next((session for session in world.touching(tv) if session.target == tv), None)
+    if incoming is not None and incoming.state in (SessionState.EXECUTING, SessionState.RESTORING):
+        raise refuse_being_restored(world, incoming)

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Where a snapshot or a staged tape backup goes, and what it overwrites (behaviour.md §3). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
+    CopyType,
+    Session,
+    SessionState,
+    VolumeRef,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.placing import (
+    clone_type,
+    refuse_beyond_limit,
+    refuse_while_restored,
+    same_size,
+    take_unused,
+    tracked_type,
+    wanted,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
+    refuse_in_use_by_tape,
+    refuse_no_copy_type,
+    refuse_still_copying,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import idle_volumes, overdue_drops
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    ReleaseCopy,
+    SnapCopy,
+    Step,
+    project,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Backup,
+    DiskCopy,
+    DiskState,
+    Method,
+    Policy,
+    TapeState,
+)
+
+_WHOLE = (SessionState.SUSPENDED, SessionState.TRACKING, SessionState.EQUIVALENT)
+
+
+def plan_snapshot(
+    world: World, policy: Policy, backup: Backup, *, drop_untaped: bool, seen: World
+) -> tuple[tuple[Step, ...], SnapCopy]:
+    """Return the steps that come before, and the copy itself; the backup is given its copy type and BV here.
+
+    :param backup: the planned one, still without a disk copy.
+    :param seen: the world without what this request takes for other volumes.
+    """
+    tv = policy.tv
+    refuse_while_restored(world, tv)
+    before: tuple[Step, ...] = (*overdue_drops(world, tv), *idle_volumes(world, tv))
+    world = project(world, before)
+    if policy.method is Method.DIFFERENTIAL:
+        more, snap = _differential(world, policy, backup, drop_untaped, seen)
+    elif policy.media.staged or policy.method is Method.TAPE_ONLY:
+        more, snap = (), _fresh(world, policy, backup, seen)
+    else:
+        more, snap = _snapshot(world, policy, backup, drop_untaped, seen)
+    return (*before, *more), snap
+
+
+def _snapshot(
+    world: World, policy: Policy, backup: Backup, drop_untaped: bool, seen: World
+) -> tuple[tuple[Step, ...], SnapCopy]:
+    """Take an unused BV while generations are missing, or to rotate safely; else overwrite the oldest (§3)."""
+    oldest = _oldest(world, policy)
+    if oldest is None or rotates_safely(policy) or not _may_overwrite(world, policy, oldest):
+        return (), _fresh(world, policy, backup, seen)
+    return _overwrite(world, policy, backup, oldest, drop_untaped)
+
+
+def rotates_safely(policy: Policy) -> bool:
+    """Tell whether the new generation comes before the oldest goes; always in a group, which is all or nothing (§3)."""
+    return policy.safe_rotation or bool(policy.group)
+
+
+def _oldest(world: World, policy: Policy) -> Optional[Backup]:
+    """Return the generation that is to be overwritten; held ones do not count (§5). None while some are missing."""
+    counted = [one for one in world.generations(policy.tv) if not one.hold]
+    return counted[-1] if len(counted) >= policy.generations else None
+
+
+def _may_overwrite(world: World, policy: Policy, oldest: Backup) -> bool:
+    """Tell whether the BV of the oldest generation fits: of the TV's size, and pinned where BVs are pinned (§4)."""
+    bv = _bv(oldest)
+    return same_size(world, policy.tv, world.volumes[bv]) and (not policy.pinned or bv in policy.pinned)
+
+
+def _overwrite(
+    world: World, policy: Policy, backup: Backup, oldest: Backup, drop_untaped: bool
+) -> tuple[tuple[Step, ...], SnapCopy]:
+    tv, bv = policy.tv, _bv(oldest)
+    kind = tracked_type if policy.method is Method.DIFFERENTIAL else clone_type
+    copy_type = kind(world, tv, bv)
+    if copy_type is None:
+        raise refuse_no_copy_type(world, tv, bv, wanted(kind, tv, bv))
+    _refuse_needed(world, tv, bv, oldest, drop_untaped)
+    session = world.sessions.get((tv, bv))
+    untaped = tuple(copy for copy in oldest.tape if copy.state is TapeState.QUEUED)
+    if session is not None and copy_type is CopyType.QUICK_OPC and session.copy_type is copy_type:
+        if session.state is not SessionState.TRACKING:
+            raise refuse_still_copying(world, session)
+        return (), SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), True, oldest.id, untaped)
+    ended = () if session is None else (_end(session, oldest),)
+    refuse_beyond_limit(project(world, ended), tv)
+    snap = SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), False, oldest.id, untaped)
+    return ended, replace(snap, spoiled=any(end.strikes for end in ended))
+
+
+def _end(session: Session, carried: Backup) -> ReleaseCopy:
+    """End the old session of a BV that is overwritten; a copy that had not ended leaves nothing of use behind."""
+    strikes = "" if session.state in _WHOLE else carried.id
+    return ReleaseCopy(session.source, session.target, session.copy_type, free=False, strikes=strikes)
+
+
+def _refuse_needed(world: World, tv: VolumeRef, bv: VolumeRef, oldest: Backup, drop_untaped: bool) -> None:
+    """Refuse to overwrite what is read, or waits for tape unless that leg is given up (behaviour.md §5)."""
+    writing = any(copy.state is TapeState.WRITING for copy in oldest.tape)
+    if world.readers.get(bv) or writing or (world.needed_by_tape(bv, tv) and not drop_untaped):
+        raise refuse_in_use_by_tape(world, tv, bv)
+
+
+def _differential(
+    world: World, policy: Policy, backup: Backup, drop_untaped: bool, seen: World
+) -> tuple[tuple[Step, ...], SnapCopy]:
+    """Resume a tracked BV without a generation first, then fill up, then resume the oldest generation's (§3)."""
+    tv = policy.tv
+    without = [
+        session
+        for session in sorted(world.tracked_of(tv), key=lambda session: session.target)
+        if world.backup_on(session.target, tv) is None
+        and not world.readers.get(session.target)
+        and not world.volumes[session.target].unknown
+        and (not policy.pinned or session.target in policy.pinned)
+    ]
+    ready = [session for session in without if session.state is SessionState.TRACKING]
+    if ready:
+        bv = ready[0].target
+        return (), SnapCopy(tv, bv, CopyType.QUICK_OPC, placed(backup, policy, bv, CopyType.QUICK_OPC), resume=True)
+    oldest = _oldest(world, policy)
+    if oldest is not None and _may_overwrite(world, policy, oldest) and _bv(oldest).array == tv.array:
+        return _overwrite(world, policy, backup, oldest, drop_untaped)
+    if without and oldest is None:
+        raise refuse_still_copying(world, without[0])
+    return (), _fresh(world, policy, backup, seen)
+
+
+def _fresh(world: World, policy: Policy, backup: Backup, seen: World) -> SnapCopy:
+    kind = tracked_type if policy.method is Method.DIFFERENTIAL else clone_type
+    bv, copy_type = take_unused(world, policy.tv, policy, kind, seen)
+    return SnapCopy(policy.tv, bv.ref, copy_type, placed(backup, policy, bv.ref, copy_type))
+
+
+def placed(backup: Backup, policy: Policy, bv: VolumeRef, copy_type: CopyType) -> Backup:
+    """Return the planned backup with its disk copy: a generation, or only borrowed where the media is tape (§3)."""
+    state = DiskState.BORROWED if policy.media.staged or policy.method is Method.TAPE_ONLY else DiskState.VALID
+    return replace(backup, copy_type=copy_type, disk=DiskCopy(bv, state, backup.point_in_time))
+
+
+def _bv(backup: Backup) -> VolumeRef:
+    if backup.disk is None:
+        raise ValueError(f"backup {backup.id} has no disk copy")
+    return backup.disk.bv

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What is to become of steps that were journalled and of which nothing more is known (DESIGN.md). Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Optional
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, step_of
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
+    ReleaseCopy,
+    RestoreCopy,
+    ResumeCopy,
+    SnapCopy,
+    SplitCopy,
+    StartCopy,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry
+
+Sessions = Mapping[tuple[VolumeRef, VolumeRef], Session]
+
+_RUNNING = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED, SessionState.RESTORING)
+
+
+class Verdict(Enum):
+    """What becomes of an open step."""
+
+    RECORD = "record"  # a split that was made, and may be recorded
+    TAKE_BACK = "take back"  # a split that was made, and may not
+    NOT_MADE = "not made"  # a split of which nothing shows
+    FINISH = "finish"  # a session that is to be ended still
+    SETTLE = "settle"  # whatever else: the array shows how it ended
+
+
+@dataclass(frozen=True)
+class Found:
+    """An open entry and the step that it stands for."""
+
+    entry: JournalEntry
+    step: ArrayStep
+
+    @classmethod
+    def of(cls, entry: JournalEntry) -> Found:
+        """Return the entry with its step."""
+        return cls(entry, step_of(entry))
+
+
+def judge(found: Sequence[Found], sessions: Sessions, serving: Mapping[VolumeRef, VolumeRef]) -> list[Verdict]:
+    """Return the verdict on each: a group is recorded as a whole or not at all (behaviour.md §3).
+
+    :param serving: the TV that each BV serves: a split of a BV that serves its TV no more is not ours to record.
+    """
+    together: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for one in found:
+        if isinstance(one.step, (SplitCopy, SnapCopy)):
+            made = acted(one.step, sessions) and serving.get(one.step.bv) == one.step.tv
+            together[unit_of(one)].append(made and one.step.certain)
+    return [_judge(one, sessions, serving, together) for one in found]
+
+
+def _judge(
+    one: Found,
+    sessions: Sessions,
+    serving: Mapping[VolumeRef, VolumeRef],
+    together: Mapping[tuple[str, str], Collection[bool]],
+) -> Verdict:
+    step = one.step
+    if isinstance(step, (SplitCopy, SnapCopy)):
+        if not acted(step, sessions) or serving.get(step.bv) != step.tv:
+            return Verdict.NOT_MADE
+        return Verdict.RECORD if all(together[unit_of(one)]) else Verdict.TAKE_BACK
+    if isinstance(step, ReleaseCopy) and not acted(step, sessions):
+        return Verdict.FINISH
+    return Verdict.SETTLE
+
+
+def unit_of(one: Found) -> tuple[str, str]:
+    """Return what tells the steps that stand or fall together."""
+    group = one.step.backup.group_id if isinstance(one.step, (SplitCopy, SnapCopy)) else ""
+    return (one.entry.operation_id, group) if group else (one.entry.id, "")
+
+
+def mates(entries: Sequence[JournalEntry], tvs: Collection[VolumeRef]) -> set[VolumeRef]:
+    """Return the TVs that stand or fall with these: other members of a group whose backup was interrupted."""
+    groups = {(entry.operation_id, group_of(entry)) for entry in entries if entry.tv in tvs and group_of(entry)}
+    return {entry.tv for entry in entries if (entry.operation_id, group_of(entry)) in groups}
+
+
+def group_of(entry: JournalEntry) -> str:
+    """Return the group id of a journalled split, empty outside a group."""
+    return str(entry.payload.get("backup", {}).get("group_id", ""))
+
+
+def session_of(step: ArrayStep, sessions: Sessions) -> Optional[Session]:
+    """Return the session that a step concerns."""
+    key = (step.bv, step.target) if isinstance(step, RestoreCopy) else (step.tv, step.bv)
+    return sessions.get(key)
+
+
+def acted(step: ArrayStep, sessions: Sessions) -> bool:
+    """Tell whether the list shows that the array did it.
+
+    A snapshot that has been copied whole leaves no trace, and is taken for not made; so is a tracked session that
+    shows no copy: what it was to overwrite cannot be trusted either.
+    """
+    session = session_of(step, sessions)
+    if isinstance(step, ReleaseCopy):
+        return session is None
+    if session is None:
+        return False
+    if isinstance(step, SplitCopy):
+        return session.state is SessionState.SUSPENDED
+    if isinstance(step, SnapCopy):
+        fits = session.copy_type is step.copy_type
+        return fits and (session.state is SessionState.EXECUTING or (not step.resume and _whole(session)))
+    return not isinstance(step, ResumeCopy) or session.state in _RUNNING
+
+
+def _whole(session: Session) -> bool:
+    return session.state is SessionState.TRACKING
+
+
+def moment(one: Found, sessions: Sessions) -> datetime:
+    """Return a time no earlier than the split: the array's own, unless its clock is behind the journal's."""
+    session = session_of(one.step, sessions)
+    at = None
+    if session is not None:
+        at = session.suspended_at if isinstance(one.step, SplitCopy) else session.synced_at
+    return max(at or one.entry.written_at, one.entry.written_at)
+
+
+def is_start(step: ArrayStep) -> bool:
+    """Tell whether a step is a full copy onto a BV that it allocated."""
+    return isinstance(step, StartCopy) and step.untaped is None
