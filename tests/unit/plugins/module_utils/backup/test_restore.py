@@ -359,6 +359,7 @@ def test_a_generation_that_had_to_wait_for_a_restore_goes_with_the_next_run(hous
     assert house.bv_of(house.look().active_mirror(house.by_name["oradata"].ref).target) == "bv1"
 
 
+@pytest.mark.rule("R6.3")
 def test_by_time_a_newer_backup_that_is_only_on_tape_is_never_passed_over(house, oradata, refused):
     newest, older = house.generations("oradata")
     with house.catalog.begin() as records:
