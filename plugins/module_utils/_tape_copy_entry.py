@@ -2,45 +2,53 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""From the options of tape_copy to its result: one for many legs."""
+"""From the options of tape_copy to its result: the backups that are named, or the queue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import the_volume
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_leg import (
-    LegDone,
-    check_leg,
-    check_verify,
-    run_step,
-)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, living_leases
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_leg import LegDone
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan import (
     TapeAction,
     TapePlan,
     TapeStep,
     plan_tape,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_queue import Asked, attempt, work_queue
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_show import names_of, show_copy
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
+from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
 
 def copy_tapes(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Result:
     """Write and verify the tape copies that are asked for; every one is tried, whatever became of the others."""
-    plan, names = _planned(ctx, params)
-    if plan.refusals:
-        raise combined(plan.refusals)
-    done: list[LegDone] = []
-    for step in plan.steps:
-        try:
-            done.append(_checked(ctx, desk, step) if ctx.check_mode else run_step(ctx, desk, step))
-        except BackupError as error:
-            done.append(LegDone(step.backup, step.copy, False, error))
+    if params["limit"] < 0:
+        raise invalid("limit", params["limit"], "Give how many copies to write at most, 0 for no limit.")
+    if params["backups"]:
+        plan = _named(ctx, params)
+        if plan.refusals:
+            raise combined(plan.refusals)
+        done = [attempt(ctx, desk, step) for step in plan.steps]
+        tried: Sequence[TapeStep] = plan.steps
+    else:
+        asked = Asked(_volumes(ctx, params), params["verify"], params["limit"], params["retry_failed"])
+        work = work_queue(ctx, desk, asked)
+        tried, done = [step for step, _done in work], [one for _step, one in work]
+    return _result(ctx, tried, done)
+
+
+def _result(ctx: Context, tried: Sequence[TapeStep], done: Sequence[LegDone]) -> Result:
+    with ctx.catalog.read() as records:
+        names = names_of(records)
     shown = [
         {
             **show_copy(one.backup, one.copy, names.get(one.backup.tv, one.backup.tv.device_id)),
@@ -55,18 +63,35 @@ def copy_tapes(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Resul
         whole.details["copies"] = shown
         whole.details["changed"] = any(one.changed for one in done)
         raise whole
-    before = {_key(step): _state(step.copy.state, step.copy.verified_ok) for step in plan.steps}
+    before = {_key(step): _state(step.copy.state, step.copy.verified_ok) for step in tried}
     after = {_key(one): _state(one.copy.state, one.copy.verified_ok) for one in done}
     if ctx.check_mode:
-        after = {_key(step): _after(step) for step in plan.steps}
+        after = {_key(step): _after(step) for step in tried}
     return Result(any(one.changed for one in done), {"copies": shown}, {"copies": before}, {"copies": after})
 
 
-def _planned(ctx: Context, params: Mapping[str, Any]) -> tuple[TapePlan, dict[Any, str]]:
-    ids: Sequence[str] = list(dict.fromkeys(params["backups"] or []))
+def _volumes(ctx: Context, params: Mapping[str, Any]) -> tuple[VolumeRef, ...]:
     with ctx.catalog.read() as records:
-        tvs = [the_volume(records, name).ref for name in params["volumes"] or []] or None
-        backups = records.backups(tvs=tvs, ids=ids or None)
+        return tuple(_transaction(records, name) for name in params["volumes"] or [])
+
+
+def _transaction(records: Records, name: str) -> VolumeRef:
+    """Return the TV of this name; ``role_conflict`` for a backup volume, which has no tape copies of its own."""
+    volume = the_volume(records, name)
+    if volume.role is Role.BACKUP:
+        raise BackupError(
+            ErrorClass.ROLE_CONFLICT,
+            f"{name} is a backup volume.",
+            next_step="Name the transaction volume whose tape copies are to be written, or a backup by its id.",
+            volumes=[name],
+        )
+    return volume.ref
+
+
+def _named(ctx: Context, params: Mapping[str, Any]) -> TapePlan:
+    ids: Sequence[str] = list(dict.fromkeys(params["backups"]))
+    with ctx.catalog.read() as records:
+        backups = records.backups(ids=ids)
         missing = sorted(set(ids) - {backup.id for backup in backups})
         if missing:
             raise BackupError(
@@ -75,26 +100,16 @@ def _planned(ctx: Context, params: Mapping[str, Any]) -> tuple[TapePlan, dict[An
                 next_step="List the backups with eternus_backup_info.",
                 backups=missing,
             )
-        plan = plan_tape(
+        return plan_tape(
             backups,
             {policy.tv: policy for policy in records.policies()},
-            records.leases(),
+            living_leases(records),
             ctx.clock.now(),
-            named=bool(ids),
+            named=True,
             verify=params["verify"],
             pool=params["pool"] or "",
             owner=ctx.owner,
         )
-        return plan, names_of(records)
-
-
-def _checked(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
-    """Check mode: everything that could refuse, and nothing else."""
-    if step.action is TapeAction.WRITE:
-        check_leg(ctx, desk, step)
-    elif step.action is TapeAction.VERIFY:
-        check_verify(ctx, desk, step)
-    return LegDone(step.backup, step.copy, step.action is not TapeAction.KEEP)
 
 
 def _key(one: Any) -> str:

@@ -13,7 +13,13 @@ short_description: Copy backups to tape and verify them
 version_added: 0.1.0
 description:
   - Copies disk generations to cartridges of their tape pool, spanning cartridges where one is too small.
-  - Without O(backups) and O(volumes), every tape copy that is queued, was broken off, or failed before is written.
+  - Without O(backups), the queue is worked off. Every tape copy that is queued, was broken off, or failed before is
+    written, one after the other, the oldest first, until none is left; those that are queued meanwhile as well.
+  - Any number of tasks, on any number of hosts that share the catalog, work on one queue side by side, one for each
+    drive. Each takes the next copy that nobody writes. What somebody else writes is passed over; when its owner has
+    died, it is written anew, on the same host at once, else when the owner's lease has run out.
+  - A backup whose backup volume was only borrowed for the tape (media V(tape), method V(tape_only)) loses its disk copy
+    when its last tape copy is written, and the backup volume is free again, unless a session keeps it bound.
   - Progress is recorded in the catalog while a copy runs; see M(eternus.backup.tape_info).
   - A copy that failed leaves the disk generation valid, and is written anew by the next run. A written copy is left
     as it is.
@@ -38,6 +44,7 @@ options:
   backups:
     description:
       - The ids of the backups to copy. A backup that has no tape copy yet gets one.
+      - Refused with C(busy) when somebody else writes one of them.
     type: list
     elements: str
     aliases: [backup]
@@ -57,12 +64,27 @@ options:
       - Copies that were written before and not found equal since are verified too.
     type: bool
     default: false
+  limit:
+    description:
+      - How many copies of the queue to write or verify at most; V(0) for all. Of no account with O(backups).
+    type: int
+    default: 0
+  retry_failed:
+    description:
+      - Whether copies of the queue that failed before are written anew. Of no account with O(backups).
+      - What has failed in another task since this one began is left alone in either case.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
 - name: Everything that waits for tape, verified
   eternus.backup.tape_copy:
     verify: true
+
+- name: The next copy that waits, and no other
+  eternus.backup.tape_copy:
+    limit: 1
 
 - name: One backup
   eternus.backup.tape_copy:
@@ -73,7 +95,8 @@ EXAMPLES = r"""
 RETURN = r"""
 copies:
   description:
-    - The tape copies that were looked at, with their state afterwards; in check mode, as they are.
+    - The tape copies that were looked at, with their state afterwards; in check mode, as they are. Of the queue, those
+      that this task took.
     - When a copy fails, the module fails after the others were tried, and this list is in C(details.copies).
   type: list
   elements: dict
@@ -127,6 +150,8 @@ def main() -> None:
         "volumes": {"type": "list", "elements": "str", "aliases": ["volume"]},
         "pool": {"type": "str"},
         "verify": {"type": "bool", "default": False},
+        "limit": {"type": "int", "default": 0},
+        "retry_failed": {"type": "bool", "default": True},
     }
     module = AnsibleModule(argument_spec=spec, mutually_exclusive=[("backups", "volumes")], supports_check_mode=True)
     params = module.params

@@ -43,6 +43,11 @@ def drop_dead_leases(records: Records, names: Sequence[str]) -> None:
     records.drop_leases([one for one in records.leases() if one.name in names and is_dead(one.owner)])
 
 
+def living_leases(records: Records) -> list[Lease]:
+    """Return the leases but those of owners that certainly live no more: what they held may be taken at once."""
+    return [one for one in records.leases() if not is_dead(one.owner)]
+
+
 def mark_suspect(records: Records, barcode: str, reason: str) -> None:
     """Remember that a cartridge is not to be written any more."""
     for cartridge in records.cartridges(barcodes=[barcode]):

@@ -14,7 +14,7 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving, overwritten
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import the_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     Heartbeat,
@@ -25,7 +25,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk i
     refuse_missing,
     tape_lease,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan import TapeAction, TapeStep, busy
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan import (
+    WAITING,
+    LegTaken,
+    TapeAction,
+    TapeStep,
+    busy,
+    gone,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply import (
     Supply,
     candidates,
@@ -93,6 +100,20 @@ def _source(backup: Backup) -> VolumeRef:
     return backup.disk.bv
 
 
+def _lost(records: Records, step: TapeStep) -> Optional[BackupError]:
+    """Return the error when the disk copy has gone, or begun to go, since the plan; in the claiming transaction."""
+    bv = _source(step.backup)
+    for backup in records.backups(ids=[step.backup.id]):
+        if step.new and any(copy.number == step.copy.number for copy in backup.tape):
+            return busy(step.backup.id, step.copy)  # somebody else has just made it
+        if backup.disk is not None and backup.disk.bv == bv:
+            # A leg that waited protects a disk copy that leaves (behaviour.md §5); a new or failed one finds it going.
+            waits = any(copy.number == step.copy.number and copy.state in WAITING for copy in backup.tape)
+            if backup.whole_on_disk or (waits and not overwritten(records, backup.tv, bv)):
+                return None
+    return gone(step.backup.id)
+
+
 class _Leg:
     """One tape copy that is being written: its row, its reader, its lease."""
 
@@ -104,10 +125,15 @@ class _Leg:
         name = tape_lease(step.backup.id, step.copy.number)
         try:
             with ctx.catalog.begin() as records:
+                lost = _lost(records, step)
+                if lost is not None and step.new:
+                    raise lost
                 if step.new:
                     records.put_tape_copy(step.backup.id, step.copy)
                 drop_dead_leases(records, [name])
                 claimed = records.claim_tape_copy(step.backup.id, step.copy.number, ctx.owner, now, ctx.lease_seconds)
+                if lost is not None:  # told only by whoever may write: another may just have written it, and dropped it
+                    raise lost
                 leases = records.take_leases([name], ctx.owner, now, ctx.lease_seconds)
                 self._drop_old_reader(records, step.copy.owner)
                 records.add_reader(Reader(self._bv, step.backup.id, ReaderPurpose.TAPE, ctx.owner, now))
@@ -116,7 +142,6 @@ class _Leg:
                     verified_ok=None, written_at=None,
                 )  # fmt: skip
                 records.put_tape_copy(step.backup.id, self.copy)
-                self.elsewhere = _of_other_copies(records, step)
                 self.header = _header(records, step.backup, self.copy)
         except Conflict as error:
             raise busy(step.backup.id, step.copy) from error
@@ -207,7 +232,7 @@ def write_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     sha256 = ""
     try:
         with open_device(desk.device_dir, bv.device_id, step.backup.size) as device:
-            supply = Supply(ctx, desk, pool, leg.elsewhere)
+            supply = Supply(ctx, desk, pool, lambda records: _of_other_copies(records, step))
             image = Image(leg.header, device)
             sha256 = write_image(image, supply.next, leg.on_part, leg.on_full, leg.progress, desk.stream)
     except BackupError as error:
@@ -249,8 +274,11 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     return LegDone(step.backup, copy, copy != step.copy, failure)
 
 
-def run_step(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
-    """Do what a step says: write, then verify where that is asked for; a copy that needs nothing is left as it is."""
+def run_step(ctx: Context, desk: TapeDesk, step: TapeStep, *, shared: bool = False) -> LegDone:
+    """Do what a step says: write, then verify where that is asked for; a copy that needs nothing is left as it is.
+
+    :param shared: other processes work on the same queue; one that verifies what was written here is as good.
+    """
     if step.action is TapeAction.KEEP:
         return LegDone(step.backup, step.copy, False)
     if step.action is TapeAction.VERIFY:
@@ -258,5 +286,10 @@ def run_step(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     done = write_leg(ctx, desk, step)
     if done.error is not None or not step.verify:
         return done
-    verified = verify_leg(ctx, desk, replace(step, copy=done.copy, action=TapeAction.VERIFY))
+    try:
+        verified = verify_leg(ctx, desk, replace(step, copy=done.copy, action=TapeAction.VERIFY))
+    except BackupError as error:
+        if shared and isinstance(error, LegTaken):
+            return done
+        raise
     return replace(verified, changed=True)

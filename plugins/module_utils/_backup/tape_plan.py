@@ -23,6 +23,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
+#: A leg in one of these protects its disk copy (behaviour.md §5).
+WAITING = (TapeState.QUEUED, TapeState.WRITING)
+
 
 class TapeAction(str, Enum):
     """What is to be done with a tape copy."""
@@ -104,22 +107,33 @@ def _refusal(step: TapeStep, live: Collection[str]) -> Optional[BackupError]:
         return None
     if tape_lease(step.backup.id, step.copy.number) in live:
         return busy(step.backup.id, step.copy)
-    if step.action is TapeAction.WRITE and step.backup.disk is None:
-        return BackupError(
-            ErrorClass.NO_SUCH_GENERATION,
-            f"Backup {step.backup.id} has no disk generation any more, so it cannot be written to tape.",
-            next_step="Take a new backup.",
-            backup=step.backup.id,
-        )
+    if step.action is TapeAction.WRITE:
+        leaves = not step.backup.whole_on_disk and (step.new or step.copy.state not in WAITING)
+        if step.backup.disk is None or leaves:
+            return gone(step.backup.id)
     return None
 
 
-def busy(backup_id: str, copy: TapeCopy) -> BackupError:
-    """Return the error for a copy that somebody else writes."""
-    since = copy.started_at.isoformat() if copy.started_at else "?"
+def gone(backup_id: str) -> BackupError:
+    """Return the error for a backup whose disk copy is not there any more, or is about to go."""
     return BackupError(
+        ErrorClass.NO_SUCH_GENERATION,
+        f"Backup {backup_id} has no disk generation any more, so it cannot be written to tape.",
+        next_step="Take a new backup.",
+        backup=backup_id,
+    )
+
+
+class LegTaken(BackupError):
+    """Somebody else writes or verifies this very copy; nothing was changed."""
+
+
+def busy(backup_id: str, copy: TapeCopy) -> LegTaken:
+    """Return the error for a copy that somebody else writes or verifies."""
+    since = copy.started_at.isoformat() if copy.started_at else "?"
+    return LegTaken(
         ErrorClass.BUSY,
-        f"Tape copy {copy.number} of backup {backup_id} is being written by {copy.owner or '?'} since {since}.",
+        f"Tape copy {copy.number} of backup {backup_id} is taken by {copy.owner or 'another task'} since {since}.",
         next_step="Look at its progress with tape_info; run again when it has ended, or its lease has run out.",
         backup=backup_id,
         owner=copy.owner,

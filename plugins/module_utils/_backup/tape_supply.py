@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Callable
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import new_cartridge, wrong_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, note_bad_cartridge
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge, PoolKind, TapePool
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
@@ -29,8 +31,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import
 def candidates(
     pool: TapePool, known: Sequence[Cartridge], inventory: Inventory, tried: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """Return the barcodes that may take a part, best first: begun, then empty, then blank strangers (scratch)."""
+    """Return the barcodes that may take a part, best first: begun, then empty, then blank strangers (scratch).
+
+    What lies in a drive comes last: another process writes it, and several drives are to work side by side.
+    """
     here = {slot.barcode for slot in inventory.slots} - tried
+    loaded = {slot.barcode for slot in inventory.slots if slot.drive}
     usable = [
         one
         for one in known
@@ -40,7 +46,7 @@ def candidates(
     names = [one.barcode for one in usable]
     if pool.kind is PoolKind.SCRATCH:
         names += sorted(here - {one.barcode for one in known})
-    return tuple(names)
+    return tuple(sorted(names, key=lambda barcode: barcode in loaded))
 
 
 def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) -> BackupError:
@@ -65,13 +71,20 @@ def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) 
 
 
 class Supply:
-    """Gives one cartridge after the other; none twice."""
+    """Gives one cartridge after the other; none twice.
 
-    def __init__(self, ctx: Context, desk: TapeDesk, pool: TapePool, exclude: frozenset[str]) -> None:
+    :param exclude: tells which cartridges are never taken. It is asked each time: another drive may be writing another
+        copy of the same backup, and two copies never share a cartridge.
+    """
+
+    def __init__(
+        self, ctx: Context, desk: TapeDesk, pool: TapePool, exclude: Callable[[Records], frozenset[str]]
+    ) -> None:
         self._ctx = ctx
         self._desk = desk
         self._pool = pool
-        self._tried = exclude
+        self._exclude = exclude
+        self._tried: frozenset[str] = frozenset()
 
     @contextmanager
     def next(self) -> Iterator[Mounted]:
@@ -83,6 +96,7 @@ class Supply:
         inventory = self._desk.library.inventory()
         with self._ctx.catalog.read() as records:
             known = records.cartridges()
+            self._tried |= self._exclude(records)
         problems: list[BackupError] = []
         for barcode in candidates(self._pool, known, inventory, self._tried):
             self._tried |= {barcode}
@@ -98,6 +112,9 @@ class Supply:
         with ExitStack() as attempt:
             try:
                 drive = attempt.enter_context(self._desk.library.load(barcode, self._ctx.owner))
+                with self._ctx.catalog.read() as records:
+                    if barcode in self._exclude(records):  # it came out of another drive just now
+                        return None
                 contents = self._join(drive) if row is None else self._checked(drive, row)
             except BackupError as error:
                 if row is not None:

@@ -39,7 +39,8 @@ from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, 
 
 START = datetime(2026, 1, 5, 20, 0, tzinfo=timezone.utc)
 SIZE = 3 * MIB
-NOTHING: dict[str, Any] = {"backups": None, "volumes": None, "pool": None, "verify": False}
+NOTHING: dict[str, Any] = {"backups": None, "volumes": None, "pool": None, "verify": False,
+    "limit": 0, "retry_failed": True}  # fmt: skip
 
 
 class HandClock:
@@ -109,13 +110,22 @@ class TapeHouse:
     def file(self, number: int) -> Path:
         return self.bed.devices / f"wwn-0x{self.ref(number).device_id.lower()}"
 
-    def backup(self, name: str, bv: int, *, tape: bool = True, pool: str = "weekly", age: int = 0) -> str:
+    def backup(
+        self,
+        name: str,
+        bv: int,
+        *,
+        tape: bool = True,
+        pool: str = "weekly",
+        age: int = 0,
+        state: DiskState = DiskState.VALID,
+    ) -> str:
         """A backup of TV 1 that lies on a BV with bytes of its own; its tape copy is queued."""
         self.contents[name] = noise(SIZE, zlib.crc32(name.encode()))
         self.bed.volume(self.ref(bv).device_id, self.contents[name])
         at = START - timedelta(hours=age)
         copies = (TapeCopy(1, TapeState.QUEUED, pool, at, bytes_total=SIZE),) if tape else ()
-        disk = DiskCopy(self.ref(bv), DiskState.VALID, at)
+        disk = DiskCopy(self.ref(bv), state, at)
         with self.catalog.begin() as records:
             if not records.allocations(bvs=[self.ref(bv)]):
                 records.allocate([Allocation(self.ref(bv), self.ref(1), CopyType.EC, START, suspended_at=at)])

@@ -137,6 +137,18 @@ def test_bad_options_of_a_copy_are_named(house: TapeHouse) -> None:
     assert "mutually exclusive" in run(house, "tape_copy", backup="B1", volume="oradata")["msg"]
 
 
+def test_the_queue_is_worked_off_up_to_a_limit(house: TapeHouse) -> None:
+    house.cartridges("A1")
+    house.backup("B1", 11, age=1)
+    house.backup("B2", 12)
+    assert [copy["backup_id"] for copy in run(house, "tape_copy", limit=1)["copies"]] == ["B1"]
+    house.change("B2", state=TapeState.FAILED)
+    assert run(house, "tape_copy", retry_failed=False)["copies"] == []
+    assert [copy["backup_id"] for copy in run(house, "tape_copy")["copies"]] == ["B2"]
+    refused(house, "invalid_option", "tape_copy", limit=-1)
+    refused(house, "role_conflict", "tape_copy", volume="bv11")
+
+
 def test_the_info_shows_all_and_works_without_a_library(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
