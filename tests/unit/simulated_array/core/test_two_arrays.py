@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import pytest
+from eternus_sim.core import media
 from eternus_sim.core.array import SimArray
-from eternus_sim.core.config import ArrayConfig
+from eternus_sim.core.config import ArrayConfig, Knobs
 from eternus_sim.core.model import Code, CopyState, Operation, Refused
 
 EXTENT = 64 * 1024
@@ -65,13 +66,57 @@ def test_without_the_path_nothing_remote_starts_and_force_still_detaches(bench, 
     assert refused.value.code == Code.REC_PATH
 
 
-def test_a_remote_copy_wants_its_capability(bench, peer):
+@pytest.mark.parametrize("end", ["near", "far"])
+def test_a_remote_copy_wants_its_capability_on_both_arrays(bench, peer, end):
     tv, remote = pair(bench, peer)
-    bench.array.knobs.replication_types = [2, 10]
+    (bench.array if end == "near" else peer).knobs.replication_types = [2, 10]
     for sync_type in (6, 8):
         with pytest.raises(Refused) as refused:
             bench.array.start_sessions([(tv, remote)], sync_type)
         assert refused.value.code == Code.NOT_SUPPORTED
+
+
+def test_a_remote_clone_is_on_the_other_arrays_device_at_once(bench, peer):
+    tv, remote = pair(bench, peer)
+    frozen = bench.fill(tv, 1)
+    bench.hold()
+    bench.array.start_sessions([(tv, remote)], 8)
+    bench.array.write(tv, 0, b"later")
+    assert peer.volumes[remote].path.read_bytes() == frozen
+    bench.go()
+    bench.gone(tv, remote)
+    assert peer.volumes[remote].path.read_bytes() == frozen
+
+
+def test_a_remote_clone_that_a_killed_array_was_laying_down_is_finished_when_both_are_there(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        """What SIGKILL is to the rest of the code."""
+
+    def both():
+        knobs = Knobs(copy_rate=1)
+        here = SimArray(tmp_path / "here", ArrayConfig(model="ET603SA4621300001", knobs=knobs))
+        there = SimArray(tmp_path / "there", ArrayConfig(model="ET603SA4621300002"))
+        here.link(there)
+        return here, there
+
+    def copy(*_args):
+        raise Killed
+
+    here, there = both()
+    tv = here.create_volume("tv", 16 * EXTENT, "TPP0004").device_id
+    remote = there.create_volume("bv", 16 * EXTENT, "TPP0004").device_id
+    here.write(tv, 0, b"x" * 16 * EXTENT)
+    monkeypatch.setattr(media, "copy", copy)
+    with pytest.raises(Killed):
+        here.start_sessions([(tv, remote)], 8)
+    monkeypatch.undo()
+    for array in (here, there):
+        array._copier.stop()
+        array.log.close()
+    here, there = both()
+    assert there.volumes[remote].path.read_bytes() == b"x" * 16 * EXTENT
+    here.close()
+    there.close()
 
 
 def test_reversed_a_remote_session_lives_on_the_other_array(bench, peer):

@@ -73,9 +73,10 @@ def _check_pair(array: SimArray, pair: Key, wish: Wish) -> None:
     if pair[0] == pair[1]:
         raise Refused(Code.INVALID_PARAMETER, f"{pair[0]} cannot be copied to itself")
     remote = is_remote(array, pair)
-    if not set(_NEEDS[wish.sync_type, remote]) & set(array.knobs.replication_types):
-        where = "remote" if remote else "local"
-        raise Refused(Code.NOT_SUPPORTED, f"no {where} copy of SyncType {int(wish.sync_type)} here")
+    for end in {one.serial: one for one in map(domain.owner, pair) if one is not None}.values():
+        if not set(_NEEDS[wish.sync_type, remote]) & set(end.knobs.replication_types):
+            where = "remote" if remote else "local"
+            raise Refused(Code.NOT_SUPPORTED, f"no {where} copy of SyncType {int(wish.sync_type)} on {end.serial}")
     if wish.sync_maintained and wish.sync_type is SyncType.CLONE and (remote or not array.knobs.quick_opc):
         raise Refused(Code.NOT_SUPPORTED, "no differential clone (QuickOPC) here")
     if remote and not all(end is not None and end.knobs.peer_reachable for end in map(domain.owner, pair)):
