@@ -123,14 +123,18 @@ finished:
   sample: true
 """
 
+from contextlib import closing
+from dataclasses import replace
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import on_array
+from ansible_collections.eternus.backup.plugins.module_utils._array.connect import connect
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.on_catalog import on_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._module import (
     Result,
     array_args,
+    array_options,
     catalog_args,
     run,
 )
@@ -164,10 +168,12 @@ def main() -> None:
     params = module.params
 
     def work(ctx: Context) -> Result:
-        return restore_tape(ctx, desk_of(params), params)
+        if not params["ask_array"]:
+            return restore_tape(ctx, desk_of(params), params)
+        with closing(connect(array_options(params))) as array:
+            return restore_tape(replace(ctx, arrays={array.serial: array}), desk_of(params), params)
 
-    opened = on_array if params["ask_array"] else on_catalog
-    run(module, lambda: opened(params, check_mode=module.check_mode, work=work))
+    run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work, makes=False))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     VolumeRef,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_session_limit
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import on_tape
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import on_tape
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Role, TapeCopy
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
@@ -102,7 +102,7 @@ def plan_restore(world: World, chosen: Chosen, target: Volume, *, confirm: str, 
     """
     backup, bv = chosen.backup, chosen.bv
     _refuse_while_synchronized(world, backup.tv, target)
-    writing = next((one for one in world.touching(target.ref) if one.target == target.ref and _writes(one)), None)
+    writing = next((one for one in world.touching(target.ref) if one.target == target.ref), None)
     if writing is not None and writing.source == bv and writing.state in _COPYING:
         return None
     if target.ref != backup.tv:
@@ -124,11 +124,6 @@ def plan_restore(world: World, chosen: Chosen, target: Volume, *, confirm: str, 
         if capabilities is None or copy_type not in capabilities.copies:
             raise _unsupported(world, backup, bv, serial, copy_type)
     return RestoreCopy(backup.tv, bv, target.ref, copy_type, backup.id, key)
-
-
-def _writes(session: Session) -> bool:
-    """Tell whether a session writes its target, or may do so again by itself."""
-    return not session.copy_type.mirror or session.state is not SessionState.SUSPENDED
 
 
 def _refuse_while_synchronized(world: World, tv: VolumeRef, target: Volume) -> None:
@@ -172,11 +167,15 @@ def _refuse_taken(world: World, tv: VolumeRef, target: Volume) -> None:
 
 
 def _busy_target(world: World, target: Volume, session: Session) -> BackupError:
+    """One volume is the target of one session at most, even of a suspended one."""
+    mirror = "End that session first; whoever made it knows whether it is still needed."
     return BackupError(
         ErrorClass.BUSY,
-        f"{target.name} is being written by a {session.copy_type.value} copy from {world.name(session.source)} "
+        f"{target.name} is the target of a session by {session.copy_type.value} from {world.name(session.source)} "
         f"({session.state.value}, {session.percent} %).",
-        next_step="Wait for it, or cancel it with eternus_restore, state: cancelled.",
+        next_step=mirror
+        if session.copy_type.mirror
+        else "Wait for it, or cancel it (eternus_restore, state: cancelled).",
         volume=target.name,
         holder=f"{session.copy_type.value} copy from {world.name(session.source)}",
     )

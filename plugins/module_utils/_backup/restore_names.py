@@ -13,6 +13,8 @@ RUNNING = "a restore runs"
 CANCELLED = "a restore was cancelled"
 FAILED = "a restore failed"
 BROKEN_OFF = "a restore was broken off"
+#: How the names of restore tests that read a backup volume begin.
+COMPARES = "compare:"
 
 
 def restore_owner(target: VolumeRef) -> str:
@@ -23,3 +25,8 @@ def restore_owner(target: VolumeRef) -> str:
 def restore_key(key: str) -> str:
     """Return how a restore's key is told from a backup's of the same name."""
     return f"restore:{key}" if key else ""
+
+
+def compare_owner(target: VolumeRef) -> str:
+    """Return the name of a restore test's lease, under which it reads its backup volume too."""
+    return f"{COMPARES}{target}"

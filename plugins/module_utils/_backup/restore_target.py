@@ -2,14 +2,15 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What a restore overwrites, as a person wants to see it before he says yes (behaviour.md §6)."""
+"""What a restore overwrites, as a person wants to see it before he says yes; and the best copy on tape (§6)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, TapeCopy, TapeState
 
 
 def overwritten(records: Records, target: VolumeRef) -> dict[str, Any]:
@@ -31,3 +32,9 @@ def overwritten(records: Records, target: VolumeRef) -> dict[str, Any]:
         "mount_point": policy.mount_point if policy else "",
         "undefined": marker.reason if marker else None,
     }
+
+
+def on_tape(backup: Backup) -> Optional[TapeCopy]:
+    """Return the copy to restore from: one that was found equal first, one that was found different last."""
+    written = [copy for copy in backup.tape if copy.state is TapeState.WRITTEN]
+    return min(written, key=lambda copy: ({True: 0, None: 1, False: 2}[copy.verified_ok], copy.number), default=None)

@@ -7,12 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import RUNNING, restore_owner
+from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import (
+    COMPARES,
+    RUNNING,
+    restore_owner,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Reader, UndefinedTarget
@@ -70,3 +76,24 @@ def end_reading(records: Records, target: VolumeRef, bv: VolumeRef) -> None:
     """Let a restore's generation go its way: nobody reads it for this target any more."""
     records.remove_reader(bv, restore_owner(target))
     finish_leaving(records, bv)
+
+
+def end_comparison(records: Records, bv: VolumeRef, owner: str) -> None:
+    """Let a BV go its way: no restore test of this name reads it any more."""
+    records.remove_reader(bv, owner)
+    finish_leaving(records, bv)
+
+
+def end_dead_comparisons(records: Records, now: datetime, *, ours: str = "") -> bool:
+    """End the reading of restore tests that died: each holds a lease of the same name while it lives.
+
+    :param ours: the lease that the caller has just taken; whoever read under that name before lives no more.
+    """
+    reading = [reader for reader in records.readers() if reader.owner.startswith(COMPARES)]
+    if not reading:
+        return False
+    living = {one.name for one in records.leases() if one.expires_at > now and not is_dead(one.owner)} - {ours}
+    dead = [reader for reader in reading if reader.owner not in living]
+    for reader in dead:
+        end_comparison(records, reader.bv, reader.owner)
+    return bool(dead)

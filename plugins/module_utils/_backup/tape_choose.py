@@ -13,13 +13,13 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import on_tape
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
     RegisteredVolume,
     Role,
     TapeCopy,
-    TapeState,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
@@ -50,12 +50,6 @@ class Target:
     name: str
     size: int = 0
     reserve: bool = False
-
-
-def on_tape(backup: Backup) -> Optional[TapeCopy]:
-    """Return the copy to restore from: one that was found equal first, one that was found different last."""
-    written = [copy for copy in backup.tape if copy.state is TapeState.WRITTEN]
-    return min(written, key=lambda copy: ({True: 0, None: 1, False: 2}[copy.verified_ok], copy.number), default=None)
 
 
 def choose_backup(name: str, backups: Sequence[Backup], wanted: Wanted) -> tuple[Backup, TapeCopy]:

@@ -23,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Reader,
     ReaderPurpose,
     Role,
+    UndefinedTarget,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, flip, noise
@@ -128,6 +129,32 @@ def test_what_is_not_on_tape_cannot_be_chosen(house: TapeHouse) -> None:
 def test_a_transaction_volume_is_overwritten_only_when_confirmed(house: TapeHouse) -> None:
     refused("confirmation_required", house, confirm="")
     refused("confirmation_required", house, confirm="bv11")
+
+
+def test_a_wrong_confirmation_is_said_to_be_wrong(house: TapeHouse) -> None:
+    assert "confirm is 'ORADATA'" in refused("confirmation_required", house, confirm="ORADATA").message
+    assert "confirm is not given" in refused("confirmation_required", house, confirm="").message
+
+
+def test_a_used_key_counts_only_while_the_target_is_not_undefined(house: TapeHouse) -> None:
+    restore(house.context(), house.desk, wanted(key="job-9"))
+    with house.catalog.begin() as records:
+        records.mark_undefined(UndefinedTarget(house.ref(1), "MID", START, "a restore was cancelled"))
+    assert restore(house.context(), house.desk, wanted(key="job-9")).needed
+    assert not markers(house)
+    assert not restore(house.context(), house.desk, wanted(key="job-9")).needed
+
+
+def test_the_plan_shows_what_is_overwritten(house: TapeHouse) -> None:
+    shown = plan_restore(house.context(check=True), house.desk, wanted(generation=2)).overwrites
+    assert (shown["role"], shown["policy"], shown["newest_backup"]) == ("transaction", True, "NEW")
+    assert shown["undefined"] is None
+
+
+def test_a_target_on_another_array_is_named_with_its_serial(house: TapeHouse) -> None:
+    ref = house.volume(40, None, "spare")
+    plan = plan_restore(house.context(), house.desk, wanted(target=f"ET2/{ref.device_id}", confirm=""))
+    assert (plan.target.ref.array, plan.target.ref.device_id) == ("ET2", ref.device_id)
 
 
 def test_planning_changes_nothing(house: TapeHouse) -> None:
