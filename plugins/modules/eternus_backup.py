@@ -135,6 +135,8 @@ backups:
     - For each volume the backup that answers the request. C(taken) says whether this task made it, or would.
     - C(generation) is the relative generation on disk, V(1) being the newest, and null when it is not on
       disk.
+    - C(group_id) is the same for all members of a consistency group. C(consistent) says whether one request of the
+      array split them all, C(skew_ms) how many milliseconds they are apart at most; both are null outside a group.
   returned: success
   type: list
   elements: dict
@@ -147,6 +149,9 @@ backups:
       method: synchronized
       copy_type: EC
       suspend: true
+      group_id: ""
+      consistent: null
+      skew_ms: null
       hold: false
       size: 67108864
       disk:

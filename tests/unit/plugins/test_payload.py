@@ -35,8 +35,8 @@ def test_a_module_ships_at_most_100_kb_of_our_code_if_it_reads_or_does_tape_else
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
-def test_a_module_never_needs_more_than_300_kb_of_source(file: Path) -> None:
-    assert source_bytes(file) <= 300 * KB
+def test_a_module_never_needs_more_than_450_kb_of_source(file: Path) -> None:
+    assert source_bytes(file) <= 450 * KB
 
 
 def test_what_every_module_needs_imports_no_adapter() -> None:
