@@ -83,6 +83,7 @@ def kept(house):
     return house
 
 
+@pytest.mark.rule("R8.8")
 def test_nothing_is_reported_where_all_three_agree(kept):
     result = run(kept, "everything")
     assert (result.changed, result.values) == (False, {"drift": [], "repaired": [], "clean": True})
@@ -122,6 +123,7 @@ def test_a_restore_is_no_foreign_session(kept):
     assert kinds(run(kept)) == []
 
 
+@pytest.mark.rule("R9.24", "R9.23")
 @pytest.mark.parametrize("role", [Role.BACKUP, Role.TRANSACTION, None])
 def test_a_session_that_the_catalog_does_not_know_is_reported_and_never_repaired_by_kind(kept, role):
     kept.volume("other", role)
@@ -142,6 +144,7 @@ def test_sessions_between_volumes_that_are_not_registered_are_none_of_ours(kept)
     assert kinds(run(kept)) == []
 
 
+@pytest.mark.rule("R8.8")
 def test_a_suspended_session_that_is_gone_leaves_its_generation(kept):
     vanish(kept, "oradata", "bv1")
     row = mended(kept, "lost_session")
@@ -158,6 +161,7 @@ def test_after_a_lost_session_the_next_copy_is_a_full_one(kept):
     assert kept.equivalent("oradata").values["synchronizations"][0]["backup_volume"] == "bv1"
 
 
+@pytest.mark.rule("R8.8", "R9.23")
 def test_a_bound_bv_with_neither_session_nor_generation_is_idle(house):
     house.tv("oradata", 1)
     house.start("oradata")
@@ -186,6 +190,7 @@ def test_a_queued_tape_copy_goes_with_a_generation_that_is_struck(house):
     assert not house.look().backups
 
 
+@pytest.mark.rule("R9.23")
 def test_a_held_generation_is_never_struck(kept):
     with kept.catalog.begin() as records:
         records.set_hold([kept.generations("oradata")[0].id], True)
@@ -197,6 +202,7 @@ def test_a_held_generation_is_never_struck(kept):
     assert kept.everything() == before
 
 
+@pytest.mark.rule("R9.23")
 @pytest.mark.parametrize("writing", [True, False])
 def test_a_generation_that_is_read_is_not_struck(house, writing):
     house.tv("oradata", 2, suspend=True, media="both", tape_pool="pool")

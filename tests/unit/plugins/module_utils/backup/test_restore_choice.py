@@ -82,6 +82,7 @@ def test_a_relative_generation_counts_what_the_source_holds(house, oradata, sour
     assert str(len(chosen)) in caught.value.message
 
 
+@pytest.mark.rule("R6.3")
 def test_disk_comes_before_tape_for_the_same_backup(house, oradata):
     by_time = house.generations("oradata")[1].point_in_time
     for choice in ({"generation": 2}, {"backup_id": oradata[1]}, {"at": by_time}):
@@ -89,6 +90,7 @@ def test_disk_comes_before_tape_for_the_same_backup(house, oradata):
         assert (found["backup_id"], found["source"], found["cartridges"]) == (oradata[1], "disk", [])
 
 
+@pytest.mark.rule("R6.3")
 def test_by_time_the_newest_is_chosen_first_and_its_disk_copy_only_if_it_has_one(house, oradata):
     at = house.generations("oradata")[1].point_in_time
     drop(house, oradata[1])
@@ -183,6 +185,7 @@ def test_a_copy_that_is_leaving_is_not_restored_from(house, oradata):
     assert shown(house, source=Source.ANY, backup_id=oradata[1])["source"] == "tape"
 
 
+@pytest.mark.rule("R6.1a")
 @pytest.mark.parametrize("target", ["scratch", "oradata"])
 def test_a_restore_may_begin_while_the_bvs_own_background_copy_runs(house, borrowed, target):
     house.fabric.copy_seconds = 600.0
@@ -198,6 +201,7 @@ def test_a_restore_may_begin_while_the_bvs_own_background_copy_runs(house, borro
     assert house.fabric.content[house.by_name[target].ref] == [5, 5, 5]
 
 
+@pytest.mark.rule("R9.3")
 def test_check_mode_shows_volumes_sizes_and_what_is_overwritten(house, oradata):
     house.declare("oradata", mounted_on="db01", mount_point="/u01")
     with house.catalog.begin() as records:
@@ -219,6 +223,7 @@ def test_check_mode_shows_volumes_sizes_and_what_is_overwritten(house, oradata):
     assert (bare["size"], bare["backup_volume"], bare["copy_type"]) == (1048576, "bv2", "OPC")
 
 
+@pytest.mark.rule("R6.4b", "R6.4a")
 def test_a_bv_that_another_volumes_restore_reserved_is_no_target(house, oradata, refused):
     house.tv("redolog", 2)
     run(house, target="bv3")

@@ -72,6 +72,7 @@ def refused(error_class: str, house: TapeHouse, *args: Any, **more: Any) -> Back
     return caught.value
 
 
+@pytest.mark.rule("R6.6")
 def test_from_disk_the_target_is_compared_with_the_backup_volume(house: TapeHouse) -> None:
     brought_back(house, "DISK")
     result = test(house, "DISK")
@@ -99,6 +100,7 @@ def test_from_disk_the_checksum_that_tape_remembers_must_be_equal_too(house: Tap
         test(house)
 
 
+@pytest.mark.rule("R6.6", "R5.4c")
 def test_from_tape_equal_checksums_prove_the_tape_copy(house: TapeHouse) -> None:
     restore(house.context(), house.desk, Wanted("oradata", target="bv14", backup_id="BOTH"))
     house.change("BOTH", verified_at=None, verified_ok=None)
@@ -109,6 +111,7 @@ def test_from_tape_equal_checksums_prove_the_tape_copy(house: TapeHouse) -> None
     assert house.tape("BOTH").verified_at == remembered(house)[0].tested_at
 
 
+@pytest.mark.rule("R6.6", "R4.24")
 def test_what_differs_is_remembered_and_fails(house: TapeHouse) -> None:
     brought_back(house, "BOTH")
     flip(house.file(14), SIZE - 1)
@@ -168,6 +171,7 @@ def test_a_target_on_which_another_operation_works_is_busy(house: TapeHouse) -> 
     refused("busy", house)
 
 
+@pytest.mark.rule("R5.2a")
 def test_the_backup_volume_is_protected_while_it_is_read(house: TapeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     brought_back(house, "BOTH")
     seen = []

@@ -56,6 +56,7 @@ def rules(days: int, generations: int, *backups: Backup, tests: tuple[RestoreTes
     return [verdict.rule.name for verdict in expire_tape(policy, backups, tests, NOW)]
 
 
+@pytest.mark.rule("R5.4a")
 def test_a_copy_goes_when_its_days_have_passed_and_more_than_the_generations_exist():
     old = [backup(40), backup(35), backup(20), backup(10)]
     assert rules(30, 2, *old) == ["EXPIRED", "EXPIRED", "GENERATIONS", "NEWEST"]
@@ -67,6 +68,7 @@ def test_on_the_day_itself_the_days_have_passed():
     assert rules(30, 1, backup(30), backup(1)) == ["EXPIRED", "NEWEST"]
 
 
+@pytest.mark.rule("R5.4a")
 def test_days_alone_and_generations_alone_suffice_and_neither_lets_nothing_go():
     old = [backup(40), backup(20), backup(10)]
     assert rules(30, 0, *old) == ["EXPIRED", "DAYS", "NEWEST"]
@@ -74,23 +76,30 @@ def test_days_alone_and_generations_alone_suffice_and_neither_lets_nothing_go():
     assert rules(0, 0, *old) == ["NOT_SET", "NOT_SET", "NEWEST"]
 
 
+@pytest.mark.rule("R5.4b")
 def test_the_newest_tape_copy_never_goes_however_old():
     assert rules(1, 0, backup(99), backup(98)) == ["EXPIRED", "NEWEST"]
     unwritten = backup(1, copy(state=TapeState.FAILED))
     assert rules(1, 0, backup(98), unwritten) == ["NEWEST"]
 
 
+@pytest.mark.rule("R5.4d")
 def test_a_held_backup_stays_and_does_not_count():
     assert rules(1, 2, backup(9), backup(8, hold=True), backup(7), backup(6)) == [
         "EXPIRED", "HOLD", "GENERATIONS", "NEWEST",
     ]  # fmt: skip
 
 
+@pytest.mark.rule("R5.4c")
 def test_the_only_copy_that_was_verified_or_restored_with_equal_checksums_stays():
     verified = backup(40, copy(verified_ok=True))
     assert rules(30, 1, verified, backup(35), backup(1)) == ["PROVEN", "EXPIRED", "NEWEST"]
     restored = backup(40)
-    assert rules(30, 1, restored, backup(35), backup(1), tests=(restore_of(restored),)) == ["PROVEN", "EXPIRED", "NEWEST"]
+    assert rules(30, 1, restored, backup(35), backup(1), tests=(restore_of(restored),)) == [
+        "PROVEN",
+        "EXPIRED",
+        "NEWEST",
+    ]
     assert rules(30, 1, verified, backup(35, copy(verified_ok=True)), backup(1)) == ["EXPIRED", "PROVEN", "NEWEST"]
     assert rules(30, 1, verified, backup(35), backup(1, copy(verified_ok=True))) == ["EXPIRED", "EXPIRED", "NEWEST"]
 
@@ -114,6 +123,7 @@ def test_a_copy_that_is_being_verified_stays_for_now():
     assert verdicts[0].rule is Rule.IN_USE
 
 
+@pytest.mark.rule("R5.4c")
 def test_a_copy_is_proven_by_a_verification_or_a_restore_from_this_very_copy():
     one = backup(40, copy(1), copy(2))
     first, second = one.tape

@@ -163,6 +163,7 @@ def test_an_unknown_backup_or_volume_is_named(house: TapeHouse) -> None:
     refused("not_registered", house, volumes=["nope"])
 
 
+@pytest.mark.rule("R8.5")
 def test_a_backup_of_a_disk_policy_gets_a_copy_when_it_is_named(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11, tape=False)
@@ -179,6 +180,7 @@ def test_a_backup_without_any_pool_is_refused(house: TapeHouse) -> None:
     refused("policy_violation", house, backups=["B1"])
 
 
+@pytest.mark.rule("R8.5")
 def test_volumes_choose_their_outstanding_copies(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)

@@ -164,6 +164,7 @@ def test_several_processes_write_each_leg_once(house: TapeHouse, verify: bool) -
     assert not house.readers()
 
 
+@pytest.mark.rule("R9.11")
 def test_a_leg_of_a_process_that_died_on_this_host_is_taken_at_once(house: TapeHouse) -> None:
     house.backup("B1", 11)
     claim(house, "B1", dead_owner())
@@ -171,6 +172,7 @@ def test_a_leg_of_a_process_that_died_on_this_host_is_taken_at_once(house: TapeH
     assert house.tape("B1").state is TapeState.WRITTEN
 
 
+@pytest.mark.rule("R9.11")
 def test_a_leg_of_another_host_is_taken_when_its_lease_has_run_out(house: TapeHouse) -> None:
     house.backup("B1", 11)
     claim(house, "B1", "tape02:77:1234:4026531836-00000000")
@@ -277,6 +279,7 @@ def test_a_failed_leg_of_a_disk_copy_that_leaves_is_not_written(house: TapeHouse
     assert not house.copy().changed
 
 
+@pytest.mark.rule("R3.5")
 def test_a_borrowed_volume_is_written_then_freed(house: TapeHouse) -> None:
     borrow(house, "B1", 11)
     assert bound(house, 11)
@@ -286,6 +289,7 @@ def test_a_borrowed_volume_is_written_then_freed(house: TapeHouse) -> None:
     assert not bound(house, 11)
 
 
+@pytest.mark.rule("R3.10a")
 def test_a_borrowed_volume_stays_until_the_last_copy_is_written(house: TapeHouse) -> None:
     borrow(house, "B1", 11)
     with house.catalog.begin() as records:

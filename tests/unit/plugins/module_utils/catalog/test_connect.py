@@ -169,7 +169,7 @@ def set_version(house: House, version: int) -> None:
         records._connection.execute(schema.tables().schema.update().values(version=version))
 
 
-@pytest.mark.rule("R4.33")
+@pytest.mark.rule("R4.33", "R9.26")
 @pytest.mark.parametrize("write", [True, False])
 def test_a_newer_catalog_is_refused_and_left_alone(house: House, write: bool) -> None:
     set_version(house, schema.CURRENT + 1)
@@ -180,6 +180,7 @@ def test_a_newer_catalog_is_refused_and_left_alone(house: House, write: bool) ->
     assert caught.value.error_class is ErrorClass.CATALOG_SCHEMA
 
 
+@pytest.mark.rule("R9.26")
 def test_an_older_catalog_is_upgraded_in_order_and_once_by_a_writer_and_refused_to_a_reader(house: House) -> None:
     ran: list[int] = []
     one, two = schema.CURRENT + 1, schema.CURRENT + 2

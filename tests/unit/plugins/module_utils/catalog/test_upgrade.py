@@ -45,6 +45,7 @@ def shape(url: str) -> dict[str, Any]:
         }
 
 
+@pytest.mark.rule("R9.26")
 def test_a_catalog_of_version_1_is_upgraded_by_the_first_who_opens_it_to_write(url: str, tmp_path: Any) -> None:
     version1.make(url)
     before = shape(url)
@@ -93,6 +94,7 @@ def test_what_an_earlier_release_wrote_reads_as_it_was(url: str) -> None:
         assert records.restore_tests([TV]) == [test]
 
 
+@pytest.mark.rule("R4.33")
 def test_a_task_that_only_reads_is_refused_an_older_catalog_and_leaves_it(url: str) -> None:
     version1.make(url)
     before = shape(url)
