@@ -21,6 +21,7 @@ from trace_rules import RULE, Mutation, Rules, read
 
 WORKERS = 2
 SAMPLE = 5
+SHOWN = 20
 _SITE = ROOT / "scripts" / "trace_site"
 
 
@@ -58,7 +59,8 @@ def trace() -> Step:
     step.passed += sum(1 for rule in rules.ids if rules.units[rule] or rules.targets[rule])
     seed = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
     sample = [rule for rule in drawn(rules, os.environ.get("SAMPLE", ""), seed) if rules.units[rule]]
-    say(f"{len(rules.ids)} rules, {step.passed} with tests; seed {seed}, disabled: {' '.join(sample) or 'none'}")
+    shown = " ".join(sample) if len(sample) <= SHOWN else f"{len(sample)} functions"
+    say(f"{len(rules.ids)} rules, {step.passed} with tests; seed {seed}, disabled: {shown or 'none'}")
     killed: list[str] = []
     if sample:
         tests = sorted({test for rule in sample for test in rules.units[rule]})
