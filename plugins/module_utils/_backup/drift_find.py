@@ -123,4 +123,5 @@ def _may_carry(volume: RegisteredVolume, sign: str) -> Drift:
         after={"unknown": True},
         volumes=(volume.ref,),
         mends=(TakeVolume(replace(volume, unknown=True)),),
+        loud=True,
     )

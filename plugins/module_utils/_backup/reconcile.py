@@ -113,9 +113,10 @@ def _plan(ctx: Context, records: Records, arrays: _Arrays, orders: Orders) -> _P
     accept, distrust = resolve(records, orders.accept), resolve(records, orders.distrust)
     marked = plan_marks(look.world, accept, distrust)
     said = (*bound.drift, *marked.drift)
-    # What an operator said of a volume by name comes before what a repair would say of it.
+    # What an operator says of a volume by name comes before what a repair would say of it.
     decided = {(DriftKind.UNEXPLAINED_VOLUME, look.world.name(ref)) for ref in (*accept, *distrust)}
-    by_kind = tuple(one for one in found if one.mends and one.kind in orders.repair and one.key not in decided)
+    found = tuple(one for one in found if one.key not in decided)
+    by_kind = tuple(one for one in found if one.mends and one.kind in orders.repair)
     return _Plan(
         found, said, (*by_kind, *said), (*bound.refusals, *marked.refusals), (*bound.warnings, *left_out(look))
     )
@@ -146,10 +147,17 @@ def _carry_out(
                 mend(records, one, ctx)
     with ctx.catalog.read() as records:
         left = _plan(ctx, records, arrays, orders).found
+    # The sign that a catalog was lost may be gone once sessions are adopted; what it told of is not explained by that.
+    left = tuple({one.key: one for one in (*left, *_unexplained(plan, done))}.values())
     still = {one.key for one in left} | {one.key for one in done}
     # Recovery settled the one, and who takes a dead owner's lease over has taken it away.
     by_the_way = tuple(one for one in plan.mended if one.kind in _BY_THE_WAY and one.key not in still)
     return (*by_the_way, *done), left, told
+
+
+def _unexplained(plan: _Plan, done: Sequence[Drift]) -> Iterator[Drift]:
+    keys = {one.key for one in done}
+    return (one for one in plan.found if one.kind is DriftKind.UNEXPLAINED_VOLUME and one.key not in keys)
 
 
 _BY_THE_WAY = (DriftKind.JOURNAL, DriftKind.DEAD_LEASE)
