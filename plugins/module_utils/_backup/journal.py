@@ -42,7 +42,8 @@ def entry_of(step: ArrayStep, operation_id: str, now: datetime) -> JournalEntry:
         payload.update(backup=_backup(step.backup), certain=step.certain)
     elif isinstance(step, SnapCopy):
         payload.update(backup=_backup(step.backup), certain=step.certain)
-        payload.update(resume=step.resume, replaces=step.replaces, untaped=_legs(step.untaped), spoiled=step.spoiled)
+        payload.update(resume=step.resume, replaces=step.replaces, untaped=_legs(step.untaped))
+        payload.update(spoiled=step.spoiled, before=step.before.value)
     elif isinstance(step, (StartCopy, ResumeCopy)) and step.untaped is not None:
         payload["untaped"] = {"id": step.untaped.backup_id, "tape": _legs(step.untaped.copies)}
     elif isinstance(step, ReleaseCopy):
@@ -76,6 +77,7 @@ def step_of(entry: JournalEntry) -> ArrayStep:
             _queued(payload["untaped"], entry.written_at),
             payload["certain"],
             payload["spoiled"],
+            DiskState(payload["before"]),
         )
     if entry.kind == "ReleaseCopy":
         return ReleaseCopy(entry.tv, bv, copy_type, payload["free"], payload.get("strikes", ""))

@@ -11,13 +11,16 @@ from typing import Callable, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_being_restored,
+    refuse_in_use_by_tape,
     refuse_no_copy_type,
     refuse_no_unused,
     refuse_reserved,
     refuse_session_limit,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import Untaped
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, RegisteredVolume
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, RegisteredVolume, TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 
 #: Chooses the kind of copy between two volumes; None where it is not offered.
 Kind = Callable[[World, VolumeRef, VolumeRef], Optional[CopyType]]
@@ -70,10 +73,7 @@ def take_unused(
     """
     found = candidates(world, tv, policy, kind)
     if not found:
-        for bv in policy.pinned:
-            if bv in world.allocations and world.allocations[bv].tv != tv:
-                raise refuse_reserved(world, tv, bv)
-        raise refuse_no_unused(world, tv, policy, seen)
+        raise refuse_without_volume(world, tv, policy, seen)
     copy_type = kind(world, tv, found[0].ref)
     if copy_type is None:
         raise refuse_no_copy_type(world, tv, found[0].ref, wanted(kind, tv, found[0].ref))
@@ -109,3 +109,25 @@ def refuse_while_restored(world: World, tv: VolumeRef) -> None:
     incoming = next((session for session in world.touching(tv) if session.target == tv), None)
     if incoming is not None and incoming.state in (SessionState.EXECUTING, SessionState.RESTORING):
         raise refuse_being_restored(world, incoming)
+
+
+def refuse_without_volume(world: World, tv: VolumeRef, policy: Policy, seen: World) -> BackupError:
+    """Return ``volume_in_use_by_tape`` where only a reader stands in the way, else ``no_unused_volume``."""
+    for backup in world.backups.get(tv, ()):
+        waits = backup.disk is not None and not backup.good_on_disk
+        if waits and backup.disk is not None and world.needed_by_tape(backup.disk.bv, tv):
+            return refuse_in_use_by_tape(world, tv, backup.disk.bv)
+    for bv in policy.pinned:
+        if bv in world.allocations and world.allocations[bv].tv != tv:
+            return refuse_reserved(world, tv, bv)
+    return refuse_no_unused(world, tv, policy, seen)
+
+
+def untaped_on(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[Untaped]:
+    """Return what would be given up for a BV; None while somebody reads it, whatever was asked for."""
+    backup = world.backup_on(bv, tv)
+    if backup is None or backup.good_on_disk or world.readers.get(bv):
+        return None
+    if any(copy.state is TapeState.WRITING for copy in backup.tape):
+        return None
+    return Untaped(backup.id, tuple(copy for copy in backup.tape if copy.state is TapeState.QUEUED))

@@ -16,12 +16,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     VolumeRef,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.placing import (
+    candidates,
     clone_type,
     refuse_beyond_limit,
     refuse_while_restored,
     same_size,
     take_unused,
     tracked_type,
+    untaped_on,
     wanted,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
@@ -64,7 +66,7 @@ def plan_snapshot(
     if policy.method is Method.DIFFERENTIAL:
         more, snap = _differential(world, policy, backup, drop_untaped, seen)
     elif policy.media.staged or policy.method is Method.TAPE_ONLY:
-        more, snap = (), _fresh(world, policy, backup, seen)
+        more, snap = _fresh(world, policy, backup, drop_untaped, seen)
     else:
         more, snap = _snapshot(world, policy, backup, drop_untaped, seen)
     return (*before, *more), snap
@@ -76,7 +78,7 @@ def _snapshot(
     """Take an unused BV while generations are missing, or to rotate safely; else overwrite the oldest (§3)."""
     oldest = _oldest(world, policy)
     if oldest is None or rotates_safely(policy) or not _may_overwrite(world, policy, oldest):
-        return (), _fresh(world, policy, backup, seen)
+        return _fresh(world, policy, backup, drop_untaped, seen)
     return _overwrite(world, policy, backup, oldest, drop_untaped)
 
 
@@ -111,11 +113,12 @@ def _overwrite(
     if session is not None and copy_type is CopyType.QUICK_OPC and session.copy_type is copy_type:
         if session.state is not SessionState.TRACKING:
             raise refuse_still_copying(world, session)
-        return (), SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), True, oldest.id, untaped)
+        snap = SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), True, oldest.id, untaped)
+        return (), replace(snap, before=_state(oldest))
     ended = () if session is None else (_end(session, oldest),)
     refuse_beyond_limit(project(world, ended), tv)
     snap = SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), False, oldest.id, untaped)
-    return ended, replace(snap, spoiled=any(end.strikes for end in ended))
+    return ended, replace(snap, spoiled=any(end.strikes for end in ended), before=_state(oldest))
 
 
 def _end(session: Session, carried: Backup) -> ReleaseCopy:
@@ -153,19 +156,32 @@ def _differential(
         return _overwrite(world, policy, backup, oldest, drop_untaped)
     if without and oldest is None:
         raise refuse_still_copying(world, without[0])
-    return (), _fresh(world, policy, backup, seen)
+    return _fresh(world, policy, backup, drop_untaped, seen)
 
 
-def _fresh(world: World, policy: Policy, backup: Backup, seen: World) -> SnapCopy:
+def _fresh(
+    world: World, policy: Policy, backup: Backup, drop_untaped: bool, seen: World
+) -> tuple[tuple[Step, ...], SnapCopy]:
+    """Take an unused BV; where there is none and it is asked for, one that only waits for its tape leg (§5)."""
     kind = tracked_type if policy.method is Method.DIFFERENTIAL else clone_type
+    if drop_untaped and not candidates(world, policy.tv, policy, kind):
+        for waiting in world.backups.get(policy.tv, ()):
+            if waiting.disk is None or waiting.good_on_disk or not _may_overwrite(world, policy, waiting):
+                continue
+            if untaped_on(world, policy.tv, waiting.disk.bv) is not None:
+                return _overwrite(world, policy, backup, waiting, drop_untaped)
     bv, copy_type = take_unused(world, policy.tv, policy, kind, seen)
-    return SnapCopy(policy.tv, bv.ref, copy_type, placed(backup, policy, bv.ref, copy_type))
+    return (), SnapCopy(policy.tv, bv.ref, copy_type, placed(backup, policy, bv.ref, copy_type))
 
 
 def placed(backup: Backup, policy: Policy, bv: VolumeRef, copy_type: CopyType) -> Backup:
     """Return the planned backup with its disk copy: a generation, or only borrowed where the media is tape (§3)."""
     state = DiskState.BORROWED if policy.media.staged or policy.method is Method.TAPE_ONLY else DiskState.VALID
     return replace(backup, copy_type=copy_type, disk=DiskCopy(bv, state, backup.point_in_time))
+
+
+def _state(backup: Backup) -> DiskState:
+    return backup.disk.state if backup.disk is not None else DiskState.VALID
 
 
 def _bv(backup: Backup) -> VolumeRef:

@@ -15,16 +15,15 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.placing imp
     mirror_type,
     refuse_beyond_limit,
     refuse_while_restored,
+    refuse_without_volume,
     take_unused,
+    untaped_on,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_broken,
     refuse_foreign,
-    refuse_in_use_by_tape,
     refuse_method,
     refuse_no_policy,
-    refuse_no_unused,
-    refuse_reserved,
     refuse_slot_taken,
     refuse_undefined,
 )
@@ -34,14 +33,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     ResumeCopy,
     StartCopy,
     Step,
-    Untaped,
     project,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Method,
     Policy,
-    TapeState,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 
@@ -106,7 +103,7 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> t
         giving_up = _giving_up(world, tv, policy, resumable)
         if giving_up is not None:
             return (*before, giving_up)
-    raise _refusal_without_volume(world, tv, policy, seen)
+    raise refuse_without_volume(world, tv, policy, seen)
 
 
 def _slot_holder(world: World, tv: VolumeRef) -> Optional[Session]:
@@ -154,18 +151,6 @@ def _fresh(world: World, tv: VolumeRef, policy: Policy) -> Optional[StartCopy]:
     return StartCopy(tv, bv.ref, copy_type)
 
 
-def _refusal_without_volume(world: World, tv: VolumeRef, policy: Policy, seen: World) -> BackupError:
-    """Return ``volume_in_use_by_tape`` where only a reader stands in the way, else ``no_unused_volume``."""
-    for backup in world.backups.get(tv, ()):
-        waits = backup.disk is not None and not backup.good_on_disk
-        if waits and backup.disk is not None and world.needed_by_tape(backup.disk.bv, tv):
-            return refuse_in_use_by_tape(world, tv, backup.disk.bv)
-    for bv in policy.pinned:
-        if bv in world.allocations and world.allocations[bv].tv != tv:
-            return refuse_reserved(world, tv, bv)
-    return refuse_no_unused(world, tv, policy, seen)
-
-
 def _giving_up(world: World, tv: VolumeRef, policy: Policy, resumable: Sequence[Session]) -> Optional[Step]:
     """Return the copy onto a BV whose generation only waits for its queued tape leg, which is given up (§5)."""
     for session in resumable:
@@ -181,13 +166,3 @@ def _giving_up(world: World, tv: VolumeRef, policy: Policy, resumable: Sequence[
             refuse_beyond_limit(world, tv)
             return StartCopy(tv, bv, copy_type, untaped)
     return None
-
-
-def untaped_on(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[Untaped]:
-    """Return what would be given up for a BV; None while somebody reads it, whatever was asked for."""
-    backup = world.backup_on(bv, tv)
-    if backup is None or backup.good_on_disk or world.readers.get(bv):
-        return None
-    if any(copy.state is TapeState.WRITING for copy in backup.tape):
-        return None
-    return Untaped(backup.id, tuple(copy for copy in backup.tape if copy.state is TapeState.QUEUED))

@@ -81,7 +81,7 @@ class SnapCopy:
     ``resume``: the tracked session of that BV copies the differences. ``replaces``: the backup whose disk copy is
     overwritten; it is leaving until the array has accepted, and whole again when the array refuses. ``untaped``: its
     queued tape copies, which are given up. ``spoiled``: the end of an old session has made it worthless before.
-    ``certain``: as for :class:`SplitCopy`.
+    ``before``: what its disk copy was. ``certain``: as for :class:`SplitCopy`.
     """
 
     tv: VolumeRef
@@ -93,6 +93,7 @@ class SnapCopy:
     untaped: tuple[TapeCopy, ...] = ()
     certain: bool = True
     spoiled: bool = False
+    before: DiskState = DiskState.VALID
 
     @property
     def fresh(self) -> bool:

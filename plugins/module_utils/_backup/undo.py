@@ -28,7 +28,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.world impor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
-    DiskState,
     JournalEntry,
     StepState,
 )
@@ -90,7 +89,7 @@ def settle_not_made(
     if step.replaces and refused and not step.spoiled:
         still = [b for b in records.backups(ids=[step.replaces]) if b.disk is not None and b.disk.bv == step.bv]
         if still:
-            records.set_disk_valid([step.replaces])
+            records.set_disk_state([step.replaces], step.before)
             for copy in step.untaped:
                 records.put_tape_copy(step.replaces, copy)
             return
@@ -117,7 +116,7 @@ def set_aside(records: Records, step: SnapCopy) -> bool:
     if not step.replaces:
         return True
     backup = next(iter(records.backups(ids=[step.replaces])), None)
-    if backup is None or backup.disk is None or backup.disk.state is DiskState.BORROWED:
+    if backup is None or backup.disk is None:
         return False
     waiting = {copy.number for copy in step.untaped}
     busy = {copy.number for copy in backup.tape if copy.state.value in ("queued", "writing")}

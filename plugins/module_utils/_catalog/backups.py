@@ -94,10 +94,10 @@ class BackupRows(LeaseRows):
         where = among(self._t.disks.c.backup_id, ids)
         self._change(self._t.disks, where, len(set(ids)), state=DiskState.LEAVING.value)
 
-    def set_disk_valid(self, ids: Collection[str]) -> None:
-        """Let disk copies count as generations again; :class:`Conflict` when a backup has none."""
+    def set_disk_state(self, ids: Collection[str], state: DiskState) -> None:
+        """Let disk copies count as they did before; :class:`Conflict` when a backup has none."""
         where = among(self._t.disks.c.backup_id, ids)
-        self._change(self._t.disks, where, len(set(ids)), state=DiskState.VALID.value)
+        self._change(self._t.disks, where, len(set(ids)), state=state.value)
 
     def drop_disk(self, ids: Collection[str]) -> None:
         """Strike disk copies; :class:`Conflict` while one is read. What has none already stays as it is.

@@ -17,6 +17,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     ArrayRecord,
     Backup,
     Cartridge,
+    DiskState,
     JournalEntry,
     Lease,
     Policy,
@@ -96,7 +97,7 @@ class Records(Protocol):
         """Add whole backups with their copies; :class:`Conflict` when (tv, key) or an id exists already."""
 
     def set_disk_leaving(self, ids: Collection[str]) -> None: ...
-    def set_disk_valid(self, ids: Collection[str]) -> None: ...
+    def set_disk_state(self, ids: Collection[str], state: DiskState) -> None: ...
 
     def drop_disk(self, ids: Collection[str]) -> None:
         """Strike disk copies; a backup without any copy left vanishes (behaviour.md §5).
