@@ -15,7 +15,6 @@ from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.backups import BackupRows, CartridgeRows
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import translated, unavailable
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.leases import JournalRows
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.postgres import PostgresDoor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import (
@@ -84,7 +83,7 @@ class SqlCatalog:
             raise unavailable(f"There is no catalog {self._door.where} yet.", _HOW_TO_MAKE, catalog=self._door.where)
 
     @contextlib.contextmanager
-    def begin(self) -> Iterator[Records]:
+    def begin(self) -> Iterator[SqlRecords]:
         """Open a transaction that may write: committed at the end of the block, rolled back by any exception.
 
         The first one makes the catalog where there is none. Writers take turns; one that waits longer than
@@ -111,7 +110,7 @@ class SqlCatalog:
         return self._engine or self._made()
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Records]:
+    def read(self) -> Iterator[SqlRecords]:
         """Open a transaction that only reads. A catalog that is still to be made reads as empty."""
         with self._translated():
             if self._engine is None:
@@ -128,6 +127,16 @@ class SqlCatalog:
         if self._empty is None:
             self._empty = nothing.engine()
         return nothing.reading(self._empty)
+
+    @property
+    def writable(self) -> bool:
+        """Tell whether this user may change the catalog, as far as that shows without trying."""
+        return self._door.writable()
+
+    @property
+    def files(self) -> list[Path]:
+        """Return the files that it lies in; none for a database of a server."""
+        return self._door.files
 
     def close(self) -> None:
         """Give back its connections."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import LOCK_SECONDS, unavailable
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import tables, upgrade, version_of
@@ -31,6 +32,7 @@ class PostgresDoor:
         self._url = url.set(drivername="postgresql+psycopg")
         place = f"{url.host or url.query.get('host') or 'the local socket'}" + (f":{url.port}" if url.port else "")
         self.where = f"{url.database or 'default'} at {place}"
+        self.files: list[Path] = []
         self.secret = str(url.password or "")
 
     def check(self) -> None:

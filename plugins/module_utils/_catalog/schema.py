@@ -49,6 +49,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.metadata = sa.MetaData()
+        self.shapes: dict[str, Shape[Any]] = {}
         table = self._table
         # One row: the version, the last lease token, and the lock that orders writers on PostgreSQL.
         self.schema = table("schema", None, "id version last_token", ("id",))
@@ -101,6 +102,8 @@ class Tables:
         """
         whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
         types: dict[Any, Any] = {str: sa.Text(), int: whole, bool: sa.Boolean()}
+        if shape is not None:
+            self.shapes[f"eternus_{name}"] = shape
         columns = {} if shape is None else dict(shape.columns())
         for one in more.split():
             columns[one.lstrip("+")] = (str if one.startswith("+") else int, one == "settled_at")

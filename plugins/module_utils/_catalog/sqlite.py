@@ -37,6 +37,7 @@ class SqliteDoor:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.where = str(path)
+        self.files = [Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
         self.secret = ""
         self._frozen: Optional[tuple[int, int]] = None
 

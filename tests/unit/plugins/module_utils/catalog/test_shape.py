@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,21 +17,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._catalog import model, schema
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import SqlCatalog, open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import Shape, moment
-
-text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
-times = st.datetimes(
-    datetime(1, 1, 2),  # noqa: DTZ001
-    datetime(9999, 12, 30),  # noqa: DTZ001
-    timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=9))]),
-)
-whole = st.integers(-(2**31), 2**31 - 1)
-json = st.recursive(
-    st.none() | st.booleans() | whole | text, lambda inner: st.lists(inner) | st.dictionaries(text, inner)
-)
-
-st.register_type_strategy(str, text)
-st.register_type_strategy(int, whole)
-st.register_type_strategy(datetime, times)
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.strategies import json, text, times
 
 PAIRS = [
     (schema.ARRAY, model.ArrayRecord),
