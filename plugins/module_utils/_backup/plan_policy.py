@@ -50,13 +50,13 @@ def plan_declare(world: World, wanted: Sequence[Policy], pools: Collection[str],
     if refused:
         return PolicyPlan(changed, tuple(refused))
     short = [need for need in needs(world, declared) if need.missing and mine.intersection(need.tvs)]
-    problems = _pinned_few(world, wanted) or [_too_few(world, need) for need in short]
+    problems = _pinned_few(world, wanted) or [too_few(world, need) for need in short]
     told = [text for policy in wanted for text in warnings(world, policy)]
     if problems and strict and changed:
         return PolicyPlan(changed, tuple(problems))
     if not problems:
         at_once = [need for need in needs(world, declared, now=True) if need.missing and mine.intersection(need.tvs)]
-        told.extend(f"Until older generations have gone: {_too_few(world, need).message}" for need in at_once)
+        told.extend(f"Until older generations have gone: {too_few(world, need).message}" for need in at_once)
     return PolicyPlan(changed, (), (*told, *(problem.message for problem in problems)))
 
 
@@ -81,7 +81,8 @@ def _pinned_few(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
     ]
 
 
-def _too_few(world: World, need: Need) -> BackupError:
+def too_few(world: World, need: Need) -> BackupError:
+    """Return what is short, with every number, method by method (behaviour.md §4)."""
     names = {part.tv: world.name(part.tv) for part in need.parts}
     return BackupError(
         ErrorClass.POLICY_VIOLATION,

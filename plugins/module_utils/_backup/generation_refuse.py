@@ -1,0 +1,49 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Why a backup is not deleted (behaviour.md §4, §5). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, TapeCopy
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+
+
+def refuse_held(name: str, backup: Backup) -> BackupError:
+    """A hold keeps a backup whatever the rules say."""
+    return BackupError(
+        ErrorClass.POLICY_VIOLATION,
+        f"Backup {backup.id} of {name} is held.",
+        next_step="Release it first (eternus_generation, state: released).",
+        volume=name,
+        backup=backup.id,
+    )
+
+
+def refuse_being_written(name: str, backup: Backup, copies: Sequence[TapeCopy]) -> BackupError:
+    """Somebody writes or verifies a tape copy."""
+    numbers = ", ".join(str(copy.number) for copy in copies)
+    owner = copies[0].owner
+    return BackupError(
+        ErrorClass.BUSY,
+        f"Tape copy {numbers} of backup {backup.id} of {name} is being written or verified"
+        f"{f' by {owner}' if owner else ''}.",
+        next_step="Look at its progress with tape_info; delete it when that has ended.",
+        volume=name,
+        backup=backup.id,
+        holder=owner,
+    )
+
+
+def refuse_unconfirmed(name: str, what: str, backup: Backup) -> BackupError:
+    """What cannot be had again is deleted only by name."""
+    return BackupError(
+        ErrorClass.CONFIRMATION_REQUIRED,
+        f"This would delete {what} ({backup.id} of {backup.point_in_time.isoformat()}).",
+        next_step=f"Take or verify another backup first, or give confirm: {name}.",
+        volume=name,
+        backup=backup.id,
+    )
