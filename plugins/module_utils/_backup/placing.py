@@ -19,7 +19,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import Untaped
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, RegisteredVolume, TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    DiskState,
+    Policy,
+    RegisteredVolume,
+    TapeState,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 
 #: Chooses the kind of copy between two volumes; None where it is not offered.
@@ -126,8 +131,10 @@ def refuse_without_volume(world: World, tv: VolumeRef, policy: Policy, seen: Wor
 def untaped_on(world: World, tv: VolumeRef, bv: VolumeRef) -> Optional[Untaped]:
     """Return what would be given up for a BV; None while somebody reads it, whatever was asked for."""
     backup = world.backup_on(bv, tv)
-    if backup is None or backup.good_on_disk or world.readers.get(bv):
+    if backup is None or backup.disk is None or world.readers.get(bv):
         return None
+    if backup.disk.state is not DiskState.LEAVING:
+        return None  # a generation; or borrowed, the only copy there is, which only its deletion gives up (§3)
     if any(copy.state is TapeState.WRITING for copy in backup.tape):
         return None
     return Untaped(backup.id, tuple(copy for copy in backup.tape if copy.state is TapeState.QUEUED))

@@ -110,10 +110,18 @@ def plan_backup(
                 refusals.append(refusal)
                 continue
             warnings.extend(_told(world, one))
-            world = project(world, one)
+            world = _not_free_yet(world, one)
             mine.extend(one)
         steps.extend(_with_certainty(world, mine, request))
     return Plan(tuple(steps), tuple(refusals), tuple(warnings))
+
+
+def _not_free_yet(world: World, steps: Sequence[Step]) -> World:
+    """Return the world after a TV's steps; a BV that its rotation frees afterwards is no other TV's to take."""
+    first = next(number for number, step in enumerate(steps) if isinstance(step, (SplitCopy, SnapCopy)))
+    after = project(world, steps)
+    kept = {step.bv: world.allocations[step.bv] for step in steps[first + 1 :] if step.bv in world.allocations}
+    return replace(after, allocations={**kept, **after.allocations})
 
 
 def units(world: World, tvs: Sequence[VolumeRef]) -> list[tuple[VolumeRef, ...]]:

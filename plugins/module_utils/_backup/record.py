@@ -31,12 +31,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 class Taken:
     """A split or snapshot that was made, with a time no earlier than itself (UTC).
 
-    ``skew_ms``: for a group that was not split by one request, how far apart its members may be.
+    For a group: ``consistent``, whether one request split it; ``skew_ms``, how far apart its members are at most.
     """
 
     step: Taking
     entry: JournalEntry
     at: datetime
+    consistent: Optional[bool] = None
     skew_ms: Optional[int] = None
 
 
@@ -89,4 +90,4 @@ def _dated(one: Taken, at: datetime) -> Backup:
     disk = replace(planned.disk, written_at=at) if planned.disk is not None else None
     tape = tuple(replace(copy, queued_at=at) for copy in planned.tape)
     dated = replace(planned, point_in_time=at, disk=disk, tape=tape)
-    return dated if one.skew_ms is None else replace(dated, consistent=one.skew_ms == 0, skew_ms=one.skew_ms)
+    return dated if one.skew_ms is None else replace(dated, consistent=one.consistent, skew_ms=one.skew_ms)

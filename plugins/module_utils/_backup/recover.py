@@ -104,7 +104,7 @@ def _settle_journal(
         world = read_world(work.ctx, records, sessions.values(), {}, tvs)
     standing: dict[Any, BackupError] = {}
     if undoing:
-        standing.update(take_back(work, world, undoing)[1])
+        standing.update(take_back(work, world, undoing, sessions)[1])
     if releases:
         standing.update(apply_release(work, world, releases)[1])
     if standing:

@@ -163,9 +163,9 @@ def _take(run: _Run, steps: Sequence[Taking], *, whole: bool) -> None:
         if errors or objection:
             _take_all_back(run, steps, answers, [*errors.values(), *objection])
             return
-    grouped = bool(steps[0].backup.group_id)
-    skew = (0 if together else ceil(took / timedelta(milliseconds=1))) if grouped else None
-    made = [Taken(step, run.entries[step], at, skew) for step in steps if step not in errors]
+    skew = 0 if together else ceil(took / timedelta(milliseconds=1))
+    said = (together, skew) if steps[0].backup.group_id else (None, None)
+    made = [Taken(step, run.entries[step], at, *said) for step in steps if step not in errors]
     refused = [step for step in errors if answers[(step.tv, step.bv)] is not None]
     with work.transaction() as records:
         for step in refused:
@@ -233,7 +233,9 @@ def _take_all_back(
                 settle_not_made(records, step, run.entries[step], run.sessions, now, refused=True)
     run.errors.extend(errors)
     if accepted:
-        run.sessions, standing = take_back(run.work, run.world, [(step, run.entries[step]) for step in accepted])
+        run.sessions, standing = take_back(
+            run.work, run.world, [(step, run.entries[step]) for step in accepted], run.sessions
+        )
         run.errors.extend(standing.values())
 
 

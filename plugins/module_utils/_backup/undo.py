@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Pair
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Pair, SessionState
 from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import is_idle
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import (
@@ -36,14 +36,21 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 Item = tuple[Taking, JournalEntry]
 
 
-def take_back(work: Operation, world: World, items: Sequence[Item]) -> tuple[Sessions, dict[Taking, BackupError]]:
+def take_back(
+    work: Operation, world: World, items: Sequence[Item], seen: Sessions
+) -> tuple[Sessions, dict[Taking, BackupError]]:
     """Resynchronize pairs that were split, end snapshots that were made; nothing of them is recorded.
+
+    One whose session shows nothing to take back, since it broke, is only written down: in a request for many it would
+    keep the others from being taken back.
+
+    :param seen: the sessions as they were after the split.
 
     Returns the sessions as they are then, and the errors of those that could not be taken back: their entries stay
     open, the next run takes them back.
     """
-    splits = [step for step, _entry in items if isinstance(step, SplitCopy)]
-    snaps = [step for step, _entry in items if isinstance(step, SnapCopy) and not step.resume]
+    splits = [step for step, _entry in items if isinstance(step, SplitCopy) and _apart(step, seen)]
+    snaps = [s for s, _entry in items if isinstance(s, SnapCopy) and not s.resume and (s.tv, s.bv) in seen]
     answers: dict[Key, Optional[BackupError]] = {}
     with journalled():
         answers.update(send(work, _pairs(world, splits), lambda array, kind, pairs: array.resume(kind, pairs)))
@@ -54,12 +61,18 @@ def take_back(work: Operation, world: World, items: Sequence[Item]) -> tuple[Ses
     errors: dict[Taking, BackupError] = {}
     with work.transaction() as records:
         for step, entry in items:
-            error = _standing(world, step, sessions, answers.get((step.tv, step.bv)))
+            sent = step in splits or step in snaps
+            error = _standing(world, step, sessions, answers[(step.tv, step.bv)]) if sent else None
             if error is None:
                 settle_not_made(records, step, entry, sessions, work.ctx.clock.now())
             else:
                 errors[step] = error
     return sessions, errors
+
+
+def _apart(step: Taking, sessions: Sessions) -> bool:
+    session = sessions.get((step.tv, step.bv))
+    return session is not None and session.state is SessionState.SUSPENDED
 
 
 def _pairs(world: World, steps: Sequence[Taking]) -> list[tuple[CopyType, Pair]]:
