@@ -88,6 +88,8 @@ volumes:
   description:
     - The transaction volumes, each with its synchronization, its suspended backup volumes, and its backups, the
       newest first.
+    - C(group_id), C(consistent) and C(skew_ms) say how a consistency group was split; the first is empty and the
+      others are null for a volume that was backed up by itself.
     - C(undefined) says since when, and why, a restore that was cancelled or failed left a volume undefined.
   returned: when V(history) is chosen
   type: list
@@ -115,6 +117,9 @@ volumes:
           copy_type: EC
           suspend: true
           hold: false
+          group_id: 01KE8Z0000GRPABCDEFGHJKMNP
+          consistent: true
+          skew_ms: 12
           size: 67108864
           disk:
             state: valid
@@ -134,7 +139,12 @@ volumes:
               error: ""
       undefined: null
 policies:
-  description: The policies, each with the time and id of the last good backup, and whether the next one is overdue.
+  description:
+    - The policies, each with the time and id of the last good backup, when the next one is due, and whether it is
+      overdue. C(next_due) is null without C(interval_days), and while there is no good backup.
+    - C(last_test) and C(last_test_ok) tell when a backup was last restored to be compared, and whether it was equal;
+      null without such a test. C(proven_tape) tells whether a tape copy was found equal, by a verification or by such a
+      test.
   returned: when V(policies) is chosen
   type: list
   elements: dict
@@ -157,7 +167,11 @@ policies:
       mount_point: ""
       last_backup: "2026-03-29T01:30:00.123456+00:00"
       last_backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS
+      next_due: "2026-03-30T01:30:00.123456+00:00"
       overdue: false
+      last_test: "2026-03-28T09:00:00+00:00"
+      last_test_ok: true
+      proven_tape: true
 pool:
   description:
     - The backup volumes. C(use) is C(Backup (free)), C(Backup (used)), C(Backup (used-T)) for a tracked one
@@ -203,8 +217,9 @@ sessions:
       in_catalog: true
 summary:
   description:
-    - Counts over the chosen volumes. The names of overdue ones, the use of the whole pool, the serial numbers of the
-      arrays that were asked, and how many steps of interrupted runs are to be settled.
+    - Counts over the chosen volumes. The names of overdue ones, and of those that should be on tape and have no proven
+      copy there. The use of the whole pool, the serial numbers of the arrays that were asked, and how many steps of
+      interrupted runs are to be settled.
   returned: success
   type: dict
   sample:
@@ -216,6 +231,7 @@ summary:
     tape_writing: 0
     tape_failed: 0
     overdue: []
+    unproven: []
     pool:
       Backup (free): 5
       Backup (used): 2

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
+    CopyType,
+    Session,
+    SessionState,
+    VolumeRef,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import backup_view, policy_view, view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
@@ -19,11 +24,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
     session_list,
     transaction_volumes,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
+    Media,
     Policy,
     RegisteredVolume,
+    RestoreTest,
     Role,
     TapeState,
 )
@@ -45,8 +53,10 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
         named = transaction_volumes(records, names) if names else ()
         world = read_world(ctx, records, sessions, {})
         open_entries = records.open_entries(named or None)
+        tests = records.restore_tests(named or None)
     tvs = named or tuple(ref for ref, volume in world.volumes.items() if volume.role is Role.TRANSACTION)
-    policies = [_policy(world, world.policies[tv]) for tv in tvs if tv in world.policies]
+    tests_of = {tv: [test for test in tests if test.tv == tv] for tv in {test.tv for test in tests}}
+    policies = [_policy(world, world.policies[tv], tests_of.get(tv, ())) for tv in tvs if tv in world.policies]
     pool = [_bv(world, bv) for bv in world.backup_volumes()]
     parts: dict[str, Any] = {}
     if "history" in wanted:
@@ -62,6 +72,7 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
     parts["summary"] = {
         **_counts(world, tvs),
         "overdue": [row["volume"] for row in policies if row["overdue"]],
+        "unproven": [row["volume"] for row in policies if row["media"] != Media.DISK.value and not row["proven_tape"]],
         "pool": dict(Counter(row["use"] for row in pool)),
         "arrays": sorted(ctx.arrays),
         "interrupted": len(open_entries),
@@ -86,8 +97,19 @@ def overdue(world: World, policy: Policy) -> bool:
     """Tell whether more than the policy's days have passed since the last good backup (behaviour.md §7)."""
     if not policy.interval_days:
         return False
+    due = next_due(world, policy)
+    return due is None or world.now > due
+
+
+def next_due(world: World, policy: Policy) -> Optional[datetime]:
+    """Return when the next backup is due; None without interval days, and while there is no good backup to count from.
+
+    It schedules nothing (behaviour.md §7).
+    """
     last = last_good(world, policy.tv)
-    return last is None or world.now - last.point_in_time > timedelta(days=policy.interval_days)
+    if last is None or not policy.interval_days:
+        return None
+    return last.point_in_time + timedelta(days=policy.interval_days)
 
 
 def use_of(world: World, bv: RegisteredVolume) -> str:
@@ -96,7 +118,9 @@ def use_of(world: World, bv: RegisteredVolume) -> str:
         return "Backup (unknown)"
     if world.unused(bv):
         return "Backup (free)"
-    tracked = any(s.tracked or s.state is SessionState.TRACKING for s in world.touching(bv.ref))
+    allocation = world.allocations.get(bv.ref)  # tells it where no array is asked
+    tracked = allocation is not None and allocation.copy_type is CopyType.QUICK_OPC
+    tracked |= any(s.tracked or s.state is SessionState.TRACKING for s in world.touching(bv.ref))
     return "Backup (used-T)" if tracked else "Backup (used)"
 
 
@@ -104,13 +128,17 @@ def _good(backup: Backup) -> bool:
     return backup.good_on_disk or backup.good_on_tape
 
 
-def _policy(world: World, policy: Policy) -> dict[str, Any]:
-    last = last_good(world, policy.tv)
+def _policy(world: World, policy: Policy, tests: Sequence[RestoreTest]) -> dict[str, Any]:
+    last, due, tested = last_good(world, policy.tv), next_due(world, policy), tests[-1] if tests else None
     return {
         **policy_view(world, policy),
         "last_backup": last.point_in_time.isoformat() if last else None,
         "last_backup_id": last.id if last else None,
+        "next_due": due.isoformat() if due else None,
         "overdue": overdue(world, policy),
+        "last_test": tested.tested_at.isoformat() if tested else None,
+        "last_test_ok": tested.ok if tested else None,
+        "proven_tape": any_proven(world.backups.get(policy.tv, ()), tests),
     }
 
 

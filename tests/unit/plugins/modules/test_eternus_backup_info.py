@@ -20,14 +20,16 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     Volume,
     VolumeRef,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.history import overdue, show, use_of
+from ansible_collections.eternus.backup.plugins.module_utils._backup.history import next_due, overdue, show, use_of
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Allocation,
     Backup,
     Method,
     Policy,
     PoolKind,
     RegisteredVolume,
+    RestoreTest,
     Role,
     TapeCopy,
     TapePool,
@@ -72,7 +74,10 @@ def test_everything_is_shown_as_documented_and_nothing_is_changed(site: Any) -> 
     shown = {row["volume"]: row for row in found["volumes"]}[site.name("tv")]
     assert shown["use"] == "Transaction" and shown["synchronization"]["state"] == "executing"
     assert shown["suspended"] == site.names("bv1") and shown["backups"][0]["id"] == taken["id"]
-    assert found["policies"][0]["last_backup_id"] == taken["id"] and not found["policies"][0]["overdue"]
+    policy = found["policies"][0]
+    assert policy["last_backup_id"] == taken["id"] and not policy["overdue"]
+    assert policy["next_due"] > policy["last_backup"]
+    assert not policy["proven_tape"] and found["summary"]["unproven"] == site.names("tv")
     use = {row["name"]: row["use"] for row in found["pool"]}
     assert use == {
         **dict.fromkeys(site.names("bv1", "bv2"), "Backup (used)"),
@@ -132,6 +137,49 @@ def test_the_use_of_a_backup_volume_is_in_the_words_of_the_original() -> None:
     assert use_of(_world(sessions={mirror.key: mirror}), bv) == "Backup (used)"
     assert use_of(_world(sessions={tracked.key: tracked}), bv) == "Backup (used-T)"
     assert use_of(_world(), replace(bv, unknown=True)) == "Backup (unknown)"
+
+
+def test_the_next_backup_is_due_when_the_days_have_passed_since_the_last_good_one() -> None:
+    daily = Policy(TV, 1, interval_days=2)
+    world = _world(backups={TV: (_on_tape(timedelta(days=1), TapeState.WRITTEN),)})
+    assert next_due(world, daily) == NOW + timedelta(days=1)
+    assert next_due(world, replace(daily, interval_days=0)) is None
+    assert next_due(_world(), daily) is None
+
+
+def test_the_last_restore_test_and_whether_a_tape_copy_is_proven_are_shown(site: Any) -> None:
+    with site.records() as records:
+        records.put_pool(TapePool("weekly", PoolKind.PRIVATE, NOW))
+        tv = next(one.ref for one in records.volumes(role=Role.TRANSACTION) if one.name == site.name("tv"))
+    site.policy("tv", media="both", tape_pool="weekly")
+    with site.records() as records:
+        records.add_backups([replace(_on_tape(timedelta(days=1), TapeState.WRITTEN), id="B1", tv=tv)])
+
+    def policy() -> dict[str, Any]:
+        found: dict[str, Any] = run_module(
+            "eternus_backup_info", {"catalog_url": site.url, "gather_subset": ["policies"]}
+        )["policies"][0]
+        return found
+
+    assert (policy()["last_test"], policy()["last_test_ok"], policy()["proven_tape"]) == (None, None, False)
+    for number, ok in enumerate((False, True)):
+        at = NOW + timedelta(seconds=number)
+        with site.records() as records:
+            records.add_restore_test(RestoreTest(f"T{number}", "B1", tv, tv, "tape", 1, at, ok, 4096, ""))
+        shown = policy()
+        assert (shown["last_test"], shown["last_test_ok"], shown["proven_tape"]) == (at.isoformat(), ok, ok)
+
+
+def test_a_tracked_volume_is_known_as_such_without_the_array() -> None:
+    row = Allocation(BV, TV, CopyType.QUICK_OPC, NOW)
+    assert use_of(_world(allocations={BV: row}), _registered(BV, Role.BACKUP)) == "Backup (used-T)"
+
+
+def test_a_bad_query_is_refused_by_name_in_both_info_modules(site: Any) -> None:
+    for query in ("&volume", "volumes[::0]", "nothing_like_it(@)"):
+        refused = run_module("eternus_backup_info", {"catalog_url": site.url, "query": query})
+        assert refused["error_class"] == "invalid_option" and query in refused["error"], refused
+    assert site.run("eternus_info", query="&volume")["error_class"] == "invalid_option"
 
 
 def test_a_tape_copy_that_is_being_written_is_a_running_copy(site: Any) -> None:
