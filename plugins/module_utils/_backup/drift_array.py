@@ -249,13 +249,16 @@ def _broken(look: Evidence, backup: Optional[Backup], session: Session) -> Drift
             {"session": _shown(world, session)},
         )
     stays = f"; the generation on {name} is whole" if backup is not None else ""
+    step = f"then cancel it: eternus_sync, state: cancelled, backup_volumes: [{name}]."
+    if backup is not None and not session.copy_type.mirror:
+        step = (
+            f"the next copy onto {name} ends it; to end it before, delete that generation first (eternus_generation)."
+        )
     return Drift(
         DriftKind.BROKEN_SESSION,
         pair_name(world, *session.key),
         f"{what}{stays}.",
-        operator(
-            f"find the cause on the array, then cancel it: eternus_sync, state: cancelled, backup_volumes: {name}."
-        ),
+        operator(f"find the cause on the array; {step}"),
         after={"session": _shown(world, session)},
         volumes=session.key,
     )

@@ -104,6 +104,37 @@ def test_nothing_is_reported_at_any_point_of_a_cycle(house, method):
         assert kinds(run(house)) == []
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"method": "snapshot"},
+        {"method": "snapshot", "safe_rotation": True},
+        {"method": "differential"},
+        {"method": "tape_only", "media": "tape", "tape_pool": "pool"},
+    ],
+    ids=lambda policy: "-".join(map(str, policy.values())),
+)
+def test_nothing_is_reported_at_any_point_of_a_snapshot_s_cycle(house, policy):
+    house.tv("oradata", 4, **policy)
+    for _cycle in range(4):
+        house.backup("oradata")
+        assert kinds(run(house)) == []
+        house.clock.sleep(2)
+        assert kinds(run(house)) == []
+        house.clock.sleep(60)
+        assert kinds(run(house)) == []
+
+
+def test_nothing_is_reported_at_any_point_of_a_group_s_cycle(house):
+    house.group("oradata", "redolog", bvs=6, suspend=True)
+    for _cycle in range(3):
+        house.equivalent("oradata", "redolog")
+        house.backup("oradata")
+        assert kinds(run(house)) == []
+        house.clock.sleep(60)
+        assert kinds(run(house)) == []
+
+
 def test_a_stale_session_list_after_a_backup_is_no_drift(house):
     house.tv("oradata", 2, suspend=True)
     house.equivalent("oradata")

@@ -86,6 +86,16 @@ def test_a_tracked_session_is_bound_without_a_generation(house2):
     assert run(house2).values["clean"]
 
 
+def test_the_next_differential_backup_resumes_an_adopted_tracked_session(house):
+    house.tv("oradata", 2, method="differential")
+    by_hand(house, "oradata", "bv1", CopyType.QUICK_OPC)
+    house.clock.sleep(60)
+    run(house, adopt=(("oradata", "bv1"),), accept=("bv2",))
+    house.backup("oradata")
+    assert house.array.calls[-1][0] == "resume"
+    assert house.on("oradata") == ["bv1"]
+
+
 def test_an_adoption_does_not_hide_that_the_other_bvs_may_carry_something(house2):
     by_hand(house2, "oradata", "bv1", state=SessionState.SUSPENDED)
     done = run(house2, adopt=(("", "bv1"),))
