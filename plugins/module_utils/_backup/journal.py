@@ -44,6 +44,7 @@ def entry_of(step: ArrayStep, operation_id: str, now: datetime) -> JournalEntry:
         payload.update(backup=_backup(step.backup), certain=step.certain)
         payload.update(resume=step.resume, replaces=step.replaces, untaped=_legs(step.untaped))
         payload.update(spoiled=step.spoiled, before=step.before.value)
+        payload["synced_at"] = step.synced_at.isoformat() if step.synced_at else None
     elif isinstance(step, (StartCopy, ResumeCopy)) and step.untaped is not None:
         payload["untaped"] = {"id": step.untaped.backup_id, "tape": _legs(step.untaped.copies)}
     elif isinstance(step, ReleaseCopy):
@@ -78,6 +79,7 @@ def step_of(entry: JournalEntry) -> ArrayStep:
             payload["certain"],
             payload["spoiled"],
             DiskState(payload["before"]),
+            datetime.fromisoformat(payload["synced_at"]) if payload["synced_at"] else None,
         )
     if entry.kind == "ReleaseCopy":
         return ReleaseCopy(entry.tv, bv, copy_type, payload["free"], payload.get("strikes", ""))

@@ -114,7 +114,7 @@ def _overwrite(
         if session.state is not SessionState.TRACKING:
             raise refuse_still_copying(world, session)
         snap = SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), True, oldest.id, untaped)
-        return (), replace(snap, before=_state(oldest))
+        return (), replace(snap, before=_state(oldest), synced_at=session.synced_at)
     ended = () if session is None else (_end(session, oldest),)
     refuse_beyond_limit(project(world, ended), tv)
     snap = SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), False, oldest.id, untaped)
@@ -150,7 +150,8 @@ def _differential(
     ready = [session for session in without if session.state is SessionState.TRACKING]
     if ready:
         bv = ready[0].target
-        return (), SnapCopy(tv, bv, CopyType.QUICK_OPC, placed(backup, policy, bv, CopyType.QUICK_OPC), resume=True)
+        snap = SnapCopy(tv, bv, CopyType.QUICK_OPC, placed(backup, policy, bv, CopyType.QUICK_OPC), resume=True)
+        return (), replace(snap, synced_at=ready[0].synced_at)
     oldest = _oldest(world, policy)
     if oldest is not None and _may_overwrite(world, policy, oldest) and _bv(oldest).array == tv.array:
         return _overwrite(world, policy, backup, oldest, drop_untaped)

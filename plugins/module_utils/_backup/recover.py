@@ -36,6 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     SnapCopy,
     SplitCopy,
     StartCopy,
+    Taking,
     project,
     without_disk,
 )
@@ -47,6 +48,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict imp
     judge,
     mates,
     moment,
+    surely_not,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
@@ -92,8 +94,9 @@ def _settle_journal(
                 undoing.append((step, item.entry))
                 outcome = "its part of a backup that did not become whole is taken back"
             elif verdict is Verdict.NOT_MADE and isinstance(step, (SplitCopy, SnapCopy)):
-                settle_not_made(records, step, item.entry, sessions, work.ctx.clock.now())
-                outcome = _NOT_MADE[type(step)]
+                now, whole = work.ctx.clock.now(), surely_not(step, sessions)
+                settle_not_made(records, step, item.entry, sessions, now, refused=whole)
+                outcome = _NOT_MADE[SplitCopy if whole else type(step)]
             elif verdict is Verdict.FINISH and isinstance(step, ReleaseCopy):
                 releases.append((item.entry, step))
                 outcome = "the session is ended now"
@@ -113,7 +116,7 @@ def _settle_journal(
 
 
 _NOT_MADE = {
-    SplitCopy: "the pair had not been split, or is not ours any more; nothing was recorded",
+    SplitCopy: "the copy had not been made, or is not ours any more; nothing was recorded",
     SnapCopy: "no copy shows on the array; nothing was recorded, and what it was to overwrite is not trusted",
 }
 
@@ -143,6 +146,19 @@ def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[Wor
     return world, told
 
 
+def _put_back(world: World, step: Taking) -> World:
+    """Return the world with a disk copy as it was before a snapshot was to overwrite it."""
+    if not isinstance(step, SnapCopy):
+        return world
+    history = tuple(
+        replace(one, disk=replace(one.disk, state=step.before), tape=(*one.tape, *step.untaped))
+        if one.id == step.replaces and one.disk
+        else one
+        for one in world.backups.get(step.tv, ())
+    )
+    return replace(world, backups={**world.backups, step.tv: history})
+
+
 def _foreseen(world: World, item: Found, verdict: Verdict) -> World:
     """Return the world after one open step is settled."""
     step = item.step
@@ -151,6 +167,8 @@ def _foreseen(world: World, item: Found, verdict: Verdict) -> World:
             backup = replace(step.backup, point_in_time=moment(item, world.sessions))
             world = project(world, [replace(step, backup=backup)])
             return project(world, after_record(world, backup, world.policies.get(step.tv)))
+        if surely_not(step, world.sessions):
+            return _put_back(world, step)
         if isinstance(step, SnapCopy):
             world = without_disk(world, step.tv, step.replaces)
             if verdict is Verdict.TAKE_BACK and not step.resume:

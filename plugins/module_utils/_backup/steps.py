@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
@@ -81,7 +82,8 @@ class SnapCopy:
     ``resume``: the tracked session of that BV copies the differences. ``replaces``: the backup whose disk copy is
     overwritten; it is leaving until the array has accepted, and whole again when the array refuses. ``untaped``: its
     queued tape copies, which are given up. ``spoiled``: the end of an old session has made it worthless before.
-    ``before``: what its disk copy was. ``certain``: as for :class:`SplitCopy`.
+    ``before``: what its disk copy was. ``synced_at``: when the tracked session was last copied, as the array told
+    before; a change of it shows that it was copied again. ``certain``: as for :class:`SplitCopy`.
     """
 
     tv: VolumeRef
@@ -94,6 +96,7 @@ class SnapCopy:
     certain: bool = True
     spoiled: bool = False
     before: DiskState = DiskState.VALID
+    synced_at: Optional[datetime] = None
 
     @property
     def fresh(self) -> bool:

@@ -108,8 +108,8 @@ def session_of(step: ArrayStep, sessions: Sessions) -> Optional[Session]:
 def acted(step: ArrayStep, sessions: Sessions) -> bool:
     """Tell whether the list shows that the array did it.
 
-    A snapshot that has been copied whole leaves no trace, and is taken for not made; so is a tracked session that
-    shows no copy: what it was to overwrite cannot be trusted either.
+    A snapshot that has been copied whole leaves no trace, and is taken for not made: what it was to overwrite cannot
+    be trusted then. A tracked session tells by the time at which it was last copied, where the array tells that.
     """
     session = session_of(step, sessions)
     if isinstance(step, ReleaseCopy):
@@ -119,13 +119,26 @@ def acted(step: ArrayStep, sessions: Sessions) -> bool:
     if isinstance(step, SplitCopy):
         return session.state is SessionState.SUSPENDED
     if isinstance(step, SnapCopy):
-        fits = session.copy_type is step.copy_type
-        return fits and (session.state is SessionState.EXECUTING or (not step.resume and _whole(session)))
+        if session.copy_type is not step.copy_type:
+            return False
+        if session.state is SessionState.TRACKING:
+            return not step.resume or _copied_since(step, session)
+        return session.state is SessionState.EXECUTING
     return not isinstance(step, ResumeCopy) or session.state in _RUNNING
 
 
-def _whole(session: Session) -> bool:
-    return session.state is SessionState.TRACKING
+def _copied_since(step: SnapCopy, session: Session) -> bool:
+    known = step.synced_at is not None and session.synced_at is not None
+    return known and session.synced_at != step.synced_at
+
+
+def surely_not(step: ArrayStep, sessions: Sessions) -> bool:
+    """Tell whether the list shows that a tracked session was not copied again: what is on its BV is as it was."""
+    session = session_of(step, sessions)
+    if not isinstance(step, SnapCopy) or not step.resume or session is None:
+        return False
+    known = session.state is SessionState.TRACKING and session.synced_at is not None
+    return known and session.synced_at == step.synced_at
 
 
 def moment(one: Found, sessions: Sessions) -> datetime:
