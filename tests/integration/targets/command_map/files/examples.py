@@ -8,7 +8,7 @@
 
 An example is a block of YAML after ``<!-- example: NAME -->``; what its last task returns is shown by the block after
 ``<!-- result: NAME -->``, which may leave out what it likes; ``...`` stands for any value that is not empty, and a text
-with ``...`` in it for any text around. ``<!-- array: {...} -->`` turns knobs of the simulated array before the next one.
+with ``...`` in it for any text around. ``<!-- array: {...} -->`` turns knobs of the simulated array before the next.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from typing import Any, Optional
 import yaml
 
 _PART = re.compile(
-    r"^<!-- (?P<kind>example|result): (?P<name>[a-z0-9-]+) -->\n+```yaml\n(?P<text>.*?)^```$|^<!-- array: (?P<knobs>[^\n]*) -->$",
+    r"^<!-- (?P<kind>example|result): (?P<name>[a-z0-9-]+) -->\n+```yaml\n(?P<text>.*?)^```$"
+    r"|^<!-- array: (?P<knobs>[^\n]*) -->$",
     re.MULTILINE | re.DOTALL,
 )
+RESULTS = "results.json"
 _ROW = re.compile(r"^## .*\((R8\.\d+)\)$", re.MULTILINE)
 
 
@@ -38,19 +40,19 @@ def parts(page: str) -> list[tuple[str, str, Any]]:
 
 
 def tasks(page: str, directory: Path) -> list[dict[str, Any]]:
-    """Return the tasks of all examples; each keeps what its last task returned as DIRECTORY/NAME.json."""
+    """Return the tasks of all examples, and one that keeps what each one's last task returned in results.json."""
     made: list[dict[str, Any]] = []
+    kept: list[str] = []
     for kind, name, content in parts(page):
         if kind == "array":
             knobs = {"name": "Turn knobs of the array", "ansible.builtin.include_tasks": "knobs.yml"}
             made.append({**knobs, "vars": {"command_map_knobs": content}})
         elif kind == "example":
-            last = content[-1]
-            variable = last.setdefault("register", "command_map_result")
+            variable = content[-1].setdefault("register", "command_map_" + name.replace("-", "_"))
             made += content
-            keep = {"content": "{{ " + variable + " | to_json }}", "dest": str(directory / f"{name}.json"), "mode": "0600"}
-            made.append({"name": f"Keep what {name} returned", "ansible.builtin.copy": keep})
-    return made
+            kept.append(f"{name!r}: {variable}")
+    results = {"content": "{{ {" + ", ".join(kept) + "} | to_json }}", "dest": str(directory / RESULTS), "mode": "0600"}
+    return [*made, {"name": "Keep what they returned", "ansible.builtin.copy": results}]
 
 
 def differs(wanted: Any, got: Any, where: str) -> Optional[str]:
@@ -86,9 +88,9 @@ def check(page: str, directory: Path) -> list[str]:
             faults.append(f"{rule}: no example")
     if rows[1::2] != [f"R8.{number}" for number in range(1, 10)]:
         faults.append(f"the page has the rows {rows[1::2]}")
+    results = json.loads((directory / RESULTS).read_text(encoding="utf-8"))
     for name in sorted(examples & set(shown)):
-        got = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
-        told = differs(shown[name], got, name)
+        told = differs(shown[name], results[name], name)
         faults += [told] if told else []
     return faults
 
