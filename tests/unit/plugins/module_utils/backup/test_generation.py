@@ -94,6 +94,7 @@ def rows(result: Result) -> list[tuple[str, str]]:
     return [(row["action"], row["disk"]) for row in result.values["backups"]]
 
 
+@pytest.mark.rule("R8.6")
 def test_a_plain_generation_goes_and_its_volume_is_unused(site):
     first = one(site, "b1")
     result = absent(site, first.id)
@@ -102,6 +103,7 @@ def test_a_plain_generation_goes_and_its_volume_is_unused(site):
     assert "bv1" in site.unused()
 
 
+@pytest.mark.rule("R2.19", "R8.6")
 def test_a_suspended_volume_stays_bound_and_its_session_stands(house):
     house.tv("oradata", 3, suspend=True)
     house.cycle("oradata", key="b1")
@@ -157,6 +159,7 @@ def test_an_id_of_another_volume_is_refused_when_a_volume_is_named(site, refused
     refused("no_such_backup", change, site.context(), request)
 
 
+@pytest.mark.rule("R5.4d")
 def test_held_backups_stay_do_not_count_and_are_released(site, refused):
     first = one(site, "b1")
     result = ask(site, "held", ids=(first.id,))
@@ -178,6 +181,7 @@ def test_holding_needs_no_array(site):
     assert change(ctx, request).changed
 
 
+@pytest.mark.rule("R9.27")
 def test_the_only_good_backup_goes_only_when_its_volume_is_confirmed(site, refused):
     absent(site, one(site, "b1").id)
     last = one(site, "b2").id
@@ -188,6 +192,7 @@ def test_the_only_good_backup_goes_only_when_its_volume_is_confirmed(site, refus
     assert history(site) == []
 
 
+@pytest.mark.rule("R9.27")
 def test_the_only_proven_tape_copy_goes_only_when_its_volume_is_confirmed(site, refused):
     proven = leg(site, "b1", TapeState.WRITTEN, verified_ok=True)
     leg(site, "b2", TapeState.WRITTEN)
@@ -197,6 +202,7 @@ def test_the_only_proven_tape_copy_goes_only_when_its_volume_is_confirmed(site, 
     assert "no tape copy any more" in result.warnings[0]
 
 
+@pytest.mark.rule("R5.5", "R1.10")
 def test_a_backup_vanishes_when_disk_and_tape_are_gone_and_not_before(site):
     ident = leg(site, "b1", TapeState.WRITTEN)
     result = absent(site, ident, media="disk")
@@ -218,6 +224,7 @@ def test_media_tape_leaves_the_disk_generation_and_needs_no_array(site):
     assert not change(site.context(), request).changed
 
 
+@pytest.mark.rule("R5.3")
 def test_a_disk_copy_that_waits_for_tape_is_struck_and_its_drop_waits(site):
     ident = leg(site, "b1", TapeState.QUEUED)
     result = absent(site, ident, media="disk")
@@ -248,6 +255,7 @@ def test_a_failed_leg_protects_nothing_and_is_warned_of(site):
     assert [backup.key for backup in history(site)] == ["b2"]
 
 
+@pytest.mark.rule("R5.3")
 def test_a_disk_copy_that_a_restore_reads_is_struck_and_its_drop_waits(site):
     read(site, "b1", ReaderPurpose.RESTORE)
     ident = one(site, "b1").id
@@ -295,6 +303,7 @@ def test_a_copy_that_is_being_verified_is_busy_too(site):
     assert caught.value.error_class.value == "busy"
 
 
+@pytest.mark.rule("R3.10a")
 def test_what_is_only_borrowed_for_tape_is_left_until_asked_for_by_drop_untaped_or_both(site):
     for key, drop in (
         ("b3", {"media": "disk", "drop_untaped": True}),

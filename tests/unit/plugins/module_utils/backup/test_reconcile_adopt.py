@@ -53,6 +53,7 @@ def house2(house):
     return house
 
 
+@pytest.mark.rule("R9.24")
 @pytest.mark.parametrize("named", [("oradata", "bv1"), ("", "bv1")])
 def test_a_suspended_session_is_adopted_by_name_and_its_next_start_copies_the_differences(house2, named):
     by_hand(house2, "oradata", "bv1", state=SessionState.SUSPENDED)
@@ -78,6 +79,7 @@ def test_an_active_session_becomes_the_current_synchronization(house2, state):
     assert house2.on("oradata") == ["bv1"]
 
 
+@pytest.mark.rule("R9.24")
 def test_a_tracked_session_is_bound_without_a_generation(house2):
     by_hand(house2, "oradata", "bv1", CopyType.QUICK_OPC, state=SessionState.TRACKING)
     assert run(house2, adopt=(("", "bv1"),)).changed
@@ -170,6 +172,7 @@ def test_a_bv_of_another_size_is_not_adopted(house2, refused):
     refused("size_mismatch", run, house2, adopt=(("oradata", "bv1"),))
 
 
+@pytest.mark.rule("R4.38")
 def test_unknown_content_may_be_overwritten_only_when_it_is_accepted_by_name(house2):
     distrusted(house2, "bv1", "bv2")
     assert kinds(run(house2, "everything")) == ["unknown_volume", "unknown_volume"]

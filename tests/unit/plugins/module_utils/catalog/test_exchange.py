@@ -117,6 +117,7 @@ def second(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> str:
     return f"{server}&options=-csearch_path%3Dsecond"
 
 
+@pytest.mark.rule("R8.9")
 @MANY
 @given(catalogs())
 def test_any_catalog_is_exported_and_imported_as_it_is_on_either_database(url: str, tmp_path: Path, rows: Rows) -> None:
@@ -253,6 +254,7 @@ def test_a_catalog_that_somebody_works_on_is_not_replaced(house: House, tmp_path
     assert work("imported", house.url, file, force=True).changed
 
 
+@pytest.mark.rule("R9.22", "R4.38")
 def test_a_volume_that_the_export_does_not_explain_is_unknown_until_it_is_released(
     house: House, second: str, tmp_path: Path
 ) -> None:
@@ -269,6 +271,7 @@ def test_a_volume_that_the_export_does_not_explain_is_unknown_until_it_is_releas
     assert (again.changed, again.values["unknown"], again.warnings) == (False, ["vol13", "vol14"], ())
 
 
+@pytest.mark.rule("R9.22")
 def test_an_export_that_is_trusted_marks_nothing(house: House, second: str, tmp_path: Path) -> None:
     with house.catalog.begin() as records:
         records.put_volumes([replace(registered(13), unknown=True)])
@@ -356,6 +359,7 @@ def test_a_catalog_that_is_not_there_is_neither_exported_nor_upgraded(url: str, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.rule("R9.26")
 @pytest.mark.parametrize("state", ["exported", "imported", "upgraded"])
 def test_a_catalog_of_a_later_release_is_refused_and_left(url: str, house_export: Path, state: str) -> None:
     work("imported", url, house_export)
