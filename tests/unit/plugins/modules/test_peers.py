@@ -163,3 +163,29 @@ def test_without_the_path_the_start_is_refused_with_the_array_s_code(declared: R
     declared.here.knobs(peer_reachable=False)
     result = declared.refused("array_error", "eternus_sync")
     assert result["details"]["code"] == 32818
+
+
+def test_a_remote_backup_is_restored_by_a_copy_from_its_own_array(declared: Remote) -> None:
+    declared.here.write("tv", b"first" * 50_000)
+    declared.done("eternus_sync")
+    declared.done("eternus_backup")
+    declared.here.write("tv", b"spoilt" * 50_000)
+    wanted = {"volume": "tv", "confirm": "tv"}
+    declared.refused("array_unreachable", "eternus_restore", peers=False, **wanted)
+    restored = declared.done("eternus_restore", **wanted)
+    assert restored["finished"] and restored["restore"]["copy_type"] == "ROPC"
+    assert declared.here.sha256("tv") == declared.there.sha256(restored["restore"]["backup_volume"])
+
+
+def test_a_snapshot_goes_to_the_other_array_though_that_is_not_reached(declared: Remote) -> None:
+    policy = {"volume": "tv", "generations": 1, "media": "disk", "method": "snapshot"}
+    declared.done("eternus_policy", policies=[policy])
+    declared.here.knobs(copy_rate=1)
+    (backup,) = declared.done("eternus_backup", peers=False)["backups"]
+    declared.here.write("tv", b"later")
+    assert backup["copy_type"] == "ROPC"
+    assert declared.there.sha256(backup["disk"]["backup_volume"]) != declared.here.sha256("tv")
+    with closing(open_catalog(declared.url)) as catalog, catalog.read() as records:
+        names = {volume.name: volume.volume.device_name for volume in records.volumes()}
+    device = declared.there.device_dir / names[backup["disk"]["backup_volume"]]
+    assert device.read_bytes() == bytes(MIB)
