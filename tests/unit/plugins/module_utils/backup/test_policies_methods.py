@@ -60,6 +60,7 @@ def test_the_media_of_tape_only_is_taken_as_tape_and_disk_contradicts_it(site, r
     assert "0 generations on disk" in error.message
 
 
+@pytest.mark.rule("R3.4b", "R9.20")
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -90,6 +91,7 @@ def test_suspend_goes_with_synchronized_and_automatic(site):
     assert declare(site, {"suspend": True, "method": "auto"}).changed
 
 
+@pytest.mark.rule("R3.8a")
 def test_quickopc_needs_g_sessions_and_leaves_one_for_a_restore(site, refused):
     error = refused("session_limit", declare, site, {"method": "differential", "generations": 8})
     assert "8 generations with QuickOPC need 8 copy sessions; one source carries 8" in error.message
@@ -101,6 +103,7 @@ def test_a_policy_that_only_tape_keeps_holds_one_suspended_session_whatever_its_
     assert declare(site, {"media": "tape", "suspend": True, "generations": 9}).changed
 
 
+@pytest.mark.rule("R3.3a", "R3.3b")
 @pytest.mark.parametrize(
     ("policy", "warned"),
     [
@@ -128,6 +131,7 @@ def test_safe_rotation_where_it_says_nothing_is_warned_of(site, policy):
     assert "safe_rotation says nothing here" in result.warnings[0]
 
 
+@pytest.mark.rule("R9.20")
 def test_all_members_of_a_group_have_the_same_method_declared_ones_included(site, refused):
     assert declare(site, {"group": "db", "method": "snapshot"}).changed
     error = refused("policy_violation", declare, site, {"volume": "redolog", "group": "db"})
@@ -143,6 +147,7 @@ def test_another_policy_is_not_hindered_by_a_group_that_it_is_not_in(site):
     assert declare(site, {"volume": "redolog", "method": "snapshot"}).changed
 
 
+@pytest.mark.rule("R4.9")
 @pytest.mark.parametrize(
     ("method", "lacking", "wanted"),
     [
@@ -168,6 +173,7 @@ def test_what_the_array_offers_may_be_declared(site):
     assert declare(site, {"method": "auto", "generations": 1}).changed
 
 
+@pytest.mark.rule("R3.4a")
 def test_quickopc_stays_inside_one_array(tmp_path):
     house = House(tmp_path / "two", arrays=("ET1", "ET2"))
     house.volume("oradata", Role.TRANSACTION)

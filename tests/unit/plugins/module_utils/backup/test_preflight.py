@@ -109,6 +109,7 @@ def _held(tv: VolumeRef, bv: VolumeRef) -> Backup:
     return Backup("1", tv, START, Method.SNAPSHOT, CopyType.OPC, False, 4096, hold=True, disk=disk)
 
 
+@pytest.mark.rule("R4.36c")
 def test_tracked_reserved_unknown_and_undefined_volumes_serve_no_other_tv():
     tv, other, bv = ref(1), ref(2), ref(11)
     mine = Policy(tv, 1, method=Method.SNAPSHOT)
