@@ -178,9 +178,11 @@ def _taped(look: Evidence, reader: Reader) -> str:
 
 def _restored(look: Evidence, reader: Reader) -> tuple[str, Optional[VolumeRef]]:
     """Say why a restore reads no more, and which target is whole then."""
+    if any(one.name == reader.owner and look.lives(one) for one in look.leases):  # a restore test under its lease
+        return "", None
     marker = next((one for ref, one in look.world.undefined.items() if restore_owner(ref) == reader.owner), None)
     if marker is None:
-        return "no restore from it is known", None
+        return "no restore or restore test under that name is known any more", None
     if look.journalled(reader.bv, marker.volume):
         return "", None
     ends = (reader.bv, marker.volume)

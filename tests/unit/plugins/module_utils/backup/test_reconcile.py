@@ -15,7 +15,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.drift impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import lease_name
 from ansible_collections.eternus.backup.plugins.module_utils._backup.reconcile import reconcile
 from ansible_collections.eternus.backup.plugins.module_utils._backup.reconcile_orders import Orders
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import RUNNING, restore_owner
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import (
+    RUNNING,
+    compare_owner,
+    restore_owner,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Reader,
     ReaderPurpose,
@@ -472,6 +476,20 @@ def test_a_restore_that_has_ended_reads_no_more_and_its_target_is_whole(kept):
     kept.clock.sleep(60)
     mended(kept, "stale_reader")
     assert not kept.look().undefined and not kept.look().readers
+
+
+def test_a_restore_test_reads_as_long_as_its_lease_lives(kept):
+    target = kept.volume("scratch", None).ref
+    owner, now = compare_owner(target), kept.clock.now()
+    with kept.catalog.begin() as records:
+        records.add_reader(Reader(kept.by_name["bv1"].ref, "x", ReaderPurpose.RESTORE, owner, now))
+        records.take_leases([owner], "job-7", now, 120)
+    kept.clock.sleep(60)
+    assert kinds(run(kept)) == []
+    kept.clock.sleep(300)
+    assert kinds(run(kept)) == ["stale_reader", "dead_lease"]
+    assert run(kept, "stale_reader", "dead_lease").values["clean"]
+    assert not kept.look().readers
 
 
 def test_a_reader_of_a_restore_that_nobody_knows_reads_no_more(kept):
