@@ -22,6 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.reading impo
 C, S = CopyType, SessionState
 
 
+@pytest.mark.rule("R1.6")
 @pytest.mark.parametrize(
     ("copy_type", "copy_state", "progress", "state"),
     [

@@ -51,6 +51,7 @@ def world(tvs: list[VolumeRef], bvs: list[VolumeRef], blocks: int = 8, **more: o
     return World(START, volumes, **more)
 
 
+@pytest.mark.rule("R4.36b", "R3.1", "R3.2", "R3.3", "R3.4", "R3.5")
 @pytest.mark.parametrize(
     ("policy", "volumes"),
     [
