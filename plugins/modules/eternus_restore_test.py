@@ -97,8 +97,8 @@ RETURN = r"""
 test:
   description:
     - The test as it is remembered. A failed one is part of RV(ignore:details) of the failed result.
-    - C(state) is C(planned) in check mode, else C(equal). C(copy) is the number of the tape copy that was restored, 0
-      for a restore from disk.
+    - C(state) is C(planned) in check mode, else C(equal). C(tape_copy) is the number of the tape copy that was
+      restored, 0 for a restore from disk.
   returned: success
   type: dict
   sample:
@@ -108,7 +108,7 @@ test:
     point_in_time: "2026-03-29T01:30:00.123456+00:00"
     target: scratch01
     source: disk
-    copy: 0
+    tape_copy: 0
     size: 67108864
     compared_with:
       - what: backup volume bv01

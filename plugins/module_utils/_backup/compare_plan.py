@@ -127,7 +127,7 @@ def shown_plan(plan: ComparePlan) -> dict[str, Any]:
         "point_in_time": plan.backup.point_in_time.isoformat(),
         "target": plan.target.name,
         "source": plan.source,
-        "copy": plan.copy.number if plan.source == "tape" and plan.copy is not None else 0,
+        "tape_copy": plan.copy.number if plan.source == "tape" and plan.copy is not None else 0,
         "size": plan.backup.size,
         "compared_with": [{"what": what, "sha256": ""} for what in plan.against],
         "state": "planned",

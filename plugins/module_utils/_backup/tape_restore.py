@@ -164,5 +164,6 @@ def _left_undefined(plan: TapeRestorePlan, error: BackupError) -> BackupError:
         error.message,
         next_step=error.next_step,
         unchanged=f"The content of {plan.target.name} is undefined until a restore succeeds; the tapes were only read.",
+        changed=True,
         **{**error.details, "target": plan.target.name, "backup": plan.backup.id},
     )

@@ -78,7 +78,7 @@ def test_from_disk_the_target_is_compared_with_the_backup_volume(house: TapeHous
     result = test(house, "DISK")
     assert result.changed
     shown = result.values["test"]
-    assert (shown["state"], shown["ok"], shown["copy"]) == ("equal", True, 0)
+    assert (shown["state"], shown["ok"], shown["tape_copy"]) == ("equal", True, 0)
     assert [one["what"] for one in shown["compared_with"]] == ["backup volume bv12"]
     (row,) = remembered(house)
     assert (row.backup_id, row.tv, row.target) == ("DISK", house.ref(1), house.ref(14))
@@ -105,7 +105,7 @@ def test_from_tape_equal_checksums_prove_the_tape_copy(house: TapeHouse) -> None
     restore(house.context(), house.desk, Wanted("oradata", target="bv14", backup_id="BOTH"))
     house.change("BOTH", verified_at=None, verified_ok=None)
     shown = test(house, source="tape").values["test"]
-    assert (shown["source"], shown["copy"]) == ("tape", 1)
+    assert (shown["source"], shown["tape_copy"]) == ("tape", 1)
     assert [one["what"] for one in shown["compared_with"]] == ["tape copy 1"]
     assert house.tape("BOTH").verified_ok is True
     assert house.tape("BOTH").verified_at == remembered(house)[0].tested_at

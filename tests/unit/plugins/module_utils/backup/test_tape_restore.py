@@ -262,6 +262,7 @@ def test_a_broken_restore_leaves_a_marker_that_a_good_one_clears(house: TapeHous
         restore(house.context(), house.desk, wanted())
     assert caught.value.error_class.value == "checksum_mismatch"
     assert "undefined" in caught.value.unchanged
+    assert caught.value.changed
     (marker,) = markers(house)
     assert (marker.volume, marker.backup_id) == (house.ref(1), "NEW")
     with house.catalog.read() as records:
