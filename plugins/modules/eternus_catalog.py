@@ -24,7 +24,7 @@ description:
     C(catalog_schema). It is checked to its end before the catalog is touched; then all of it is imported, or nothing.
   - An import takes the catalog back to the time of the export. A backup volume that the export calls unused may carry a
     backup that was made since then, hence each one without a use is marked I(unknown), and is not used for backups
-    until an operator releases it by name. M(eternus.backup.eternus_reconcile) shows what is on it.
+    until an operator who has looked releases it by name (M(eternus.backup.eternus_reconcile), option C(accept)).
   - The array is not asked.
 extends_documentation_fragment:
   - eternus.backup.catalog
@@ -66,6 +66,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: eternus.backup.eternus_reconcile
   - module: eternus.backup.eternus_backup_info
   - module: eternus.backup.eternus_volume
 """
@@ -105,8 +106,8 @@ previous_version:
   returned: when O(state=upgraded)
   type: int
   sample: 1
-path:
-  description: The file.
+file:
+  description: The file that was written, or read.
   returned: when O(state=exported) or O(state=imported)
   type: str
   sample: /mnt/safe/eternus-catalog.jsonl

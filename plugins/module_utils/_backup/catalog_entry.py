@@ -69,7 +69,7 @@ def imported(params: Mapping[str, Any], *, check_mode: bool) -> Result:
     return Result(
         changed=plan.changed,
         values={
-            "path": params["path"],
+            "file": params["path"],
             "schema_version": after["schema_version"],
             "exported_at": incoming.exported_at.isoformat(),
             "counts": after["rows"],

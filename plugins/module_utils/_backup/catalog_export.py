@@ -63,7 +63,7 @@ def export_catalog(
     return Result(
         changed=not same,
         values={
-            "path": str(path),
+            "file": str(path),
             "schema_version": header.schema_version,
             "exported_at": written.isoformat() if written and (same or not check_mode) else None,
             "counts": dict(content.counts),

@@ -108,8 +108,9 @@ def _warnings(incoming: Incoming, entries: Sequence[JournalEntry]) -> list[str]:
         more = len(incoming.distrusted) - _NAMED
         names = ", ".join(incoming.distrusted[:_NAMED]) + (f", and {more} more" if more > 0 else "")
         found.append(
-            f"The export does not explain what is on {names}: unknown now, and not used for backups. Look what "
-            "eternus_reconcile reports, and release each by name there; trust: true takes an export at its word."
+            f"The export does not explain what is on {names}: unknown now, and not used for backups. Look at what "
+            "eternus_reconcile reports, and release each by name with its option accept; trust: true here takes an "
+            "export at its word."
         )
     if entries:
         found.append(

@@ -117,6 +117,7 @@ def asked(url: str, *statements: str) -> list[Sequence[Any]]:
         path = Path(url.partition("///")[2])
         path.parent.mkdir(exist_ok=True)
         with closing(sqlite3.connect(path)) as database, database:
+            database.execute("PRAGMA journal_mode=WAL")
             for statement in statements:
                 rows = database.execute(statement.replace("BIGSERIAL", "INTEGER").replace("BIGINT", "INTEGER"))
             return rows.fetchall()
