@@ -125,6 +125,7 @@ def test_a_negative_limit_is_refused(house: TapeHouse) -> None:
     assert caught.value.error_class.value == "invalid_option"
 
 
+@pytest.mark.rule("R5.2a")
 def test_a_leg_that_another_process_takes_first_is_passed_over(house: TapeHouse) -> None:
     house.backup("B1", 11, age=1)
     house.backup("B2", 12)
@@ -271,6 +272,7 @@ def test_a_new_copy_that_another_process_made_meanwhile_is_busy(house: TapeHouse
     assert house.tape("B1").state is TapeState.WRITTEN
 
 
+@pytest.mark.rule("R5.2c")
 def test_a_failed_leg_of_a_disk_copy_that_leaves_is_not_written(house: TapeHouse) -> None:
     house.backup("B1", 11)
     house.change("B1", state=TapeState.FAILED)
@@ -279,6 +281,7 @@ def test_a_failed_leg_of_a_disk_copy_that_leaves_is_not_written(house: TapeHouse
     assert not house.copy().changed
 
 
+@pytest.mark.rule("R3.5", "R3.10", "R5.3")
 @pytest.mark.rule("R3.5")
 def test_a_borrowed_volume_is_written_then_freed(house: TapeHouse) -> None:
     borrow(house, "B1", 11)
@@ -302,6 +305,7 @@ def test_a_borrowed_volume_stays_until_the_last_copy_is_written(house: TapeHouse
     assert not bound(house, 11)
 
 
+@pytest.mark.rule("R3.10a")
 def test_a_failed_leg_keeps_the_borrowed_volume_until_it_is_run_again(house: TapeHouse) -> None:
     borrow(house, "B1", 11)
     house.bed.library.create({"Z1": MIB})
@@ -339,6 +343,7 @@ def test_a_journalled_step_keeps_a_borrowed_volume_bound(house: TapeHouse) -> No
     assert bound(house, 11)
 
 
+@pytest.mark.rule("R3.10")
 def test_what_is_borrowed_is_no_generation(house: TapeHouse) -> None:
     borrow(house, "B1", 11)
     backup: Backup = house.get("B1")
