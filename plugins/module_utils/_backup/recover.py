@@ -25,6 +25,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.record impo
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions, look
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import BROKEN_OFF, restore_key
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
+    dead_comparisons,
+    end_comparisons,
     end_reading,
     running_restores,
     settle_restores,
@@ -67,6 +69,10 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
         found = [Found.of(entry) for entry in records.open_entries(tvs)]
         running = restores and running_restores(records, tvs, tvs)
         names = {volume.ref: volume.name for volume in records.volumes()} if found or running else {}
+        dead = dead_comparisons(records, work.ctx.clock.now())
+    if dead:
+        with work.transaction() as records:
+            end_comparisons(records, dead)
     if not found and not running:
         return []
     told = _settle_journal(work, tvs, found, names) if found else []

@@ -22,8 +22,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import compare_owner
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
+    dead_comparisons,
     end_comparison,
-    end_dead_comparisons,
+    end_comparisons,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import Heartbeat, drop_dead_leases
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
@@ -124,7 +125,7 @@ def _begin(ctx: Context, plan: ComparePlan, request: CompareRequest) -> Sequence
         with ctx.catalog.begin() as records:
             drop_dead_leases(records, names)
             leases = records.take_leases(names, ctx.owner, now, ctx.lease_seconds)
-            end_dead_comparisons(records, now, ours=owner)
+            end_comparisons(records, dead_comparisons(records, now, ours=owner))
             again = plan_compare(ctx, records, request)
             if (again.bv, again.target.ref) != (plan.bv, plan.target.ref):
                 raise Conflict

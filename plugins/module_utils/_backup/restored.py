@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Optional
 
@@ -84,16 +84,19 @@ def end_comparison(records: Records, bv: VolumeRef, owner: str) -> None:
     finish_leaving(records, bv)
 
 
-def end_dead_comparisons(records: Records, now: datetime, *, ours: str = "") -> bool:
-    """End the reading of restore tests that died: each holds a lease of the same name while it lives.
+def dead_comparisons(records: Records, now: datetime, *, ours: str = "") -> list[Reader]:
+    """Return what restore tests read that died: each holds a lease of the same name while it lives.
 
     :param ours: the lease that the caller has just taken; whoever read under that name before lives no more.
     """
     reading = [reader for reader in records.readers() if reader.owner.startswith(COMPARES)]
     if not reading:
-        return False
+        return []
     living = {one.name for one in records.leases() if one.expires_at > now and not is_dead(one.owner)} - {ours}
-    dead = [reader for reader in reading if reader.owner not in living]
-    for reader in dead:
+    return [reader for reader in reading if reader.owner not in living]
+
+
+def end_comparisons(records: Records, readers: Iterable[Reader]) -> None:
+    """Let the BVs of these restore tests go their way."""
+    for reader in readers:
         end_comparison(records, reader.bv, reader.owner)
-    return bool(dead)

@@ -21,6 +21,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     DiskCopy,
     DiskState,
     Method,
+    Reader,
+    ReaderPurpose,
     Role,
     TapeCopy,
     TapePart,
@@ -242,6 +244,34 @@ def test_a_target_of_a_session_by_other_hands_is_busy_even_when_it_is_suspended(
     assert "End that session" in refused("busy", run, house).next_step
     house.array.release(CopyType.EC, [pair])
     assert run(house).changed
+
+
+def test_the_next_operation_ends_the_reading_of_a_restore_test_that_died(house, oradata):
+    reader = Reader(house.by_name["bv1"].ref, oradata[1], ReaderPurpose.RESTORE, "compare:ET1/X", START)
+    with house.catalog.begin() as records:
+        records.add_reader(reader)
+        lease = records.take_leases(["compare:ET1/X"], "elsewhere", house.clock.now(), 120.0)
+    run(house)
+    assert reader.bv in house.look().readers
+    with house.catalog.begin() as records:
+        records.drop_leases(lease)
+    run(house)
+    assert house.look().readers == {}
+
+
+@pytest.mark.parametrize("target", ["scratch", "oradata"])
+def test_a_snapshot_is_restored_while_its_own_copy_still_runs(house, target):
+    tv = house.tv("oradata", 2, method="snapshot")
+    house.volume("scratch", None)
+    house.fabric.copy_seconds = 600.0
+    kept = list(house.fabric.content[tv])
+    house.backup("oradata")
+    house.fabric.write(tv, 0, 99)
+    started = run(house, target=target, confirm=target, wait=Wait(1.0, 0.0))
+    assert started.changed
+    assert len(house.fabric.copies) == 2
+    assert run(house, target=target, confirm=target, wait=Wait(10.0, 2000.0)).values["finished"]
+    assert house.fabric.content[house.by_name[target].ref] == kept
 
 
 class TestTwoArrays:
