@@ -24,6 +24,8 @@ class Report:
     resume: list[dict[str, Any]] = field(default_factory=list)
     copies: list[dict[str, Any]] = field(default_factory=list)
     restores: list[dict[str, str]] = field(default_factory=list)
+    groups: list[list[dict[str, Any]]] = field(default_factory=list)
+    back_to: dict[str, str] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     checks: dict[str, bool] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
@@ -59,6 +61,15 @@ class Report:
         for one in self.restores:
             same = one["sha256_actual"] == one["sha256_expected"]
             self.checks[f"{one['volume']} restored from {one['source']} is what was written"] = same
+        for number, members in enumerate(self.groups, 1):
+            whole = len({(one["group_id"], one["point_in_time"]) for one in members}) == 1
+            told = all(one["consistent"] and one["group_id"] for one in members) and len(members) == len(site.GROUP)
+            self.checks[f"group backup {number}: one id, one point in time, one instant"] = whole and told
+        first = [one["id"] for one in self.groups[0]] if self.groups else []
+        self.checks["a restore to a point in time took the backup of then"] = self.back_to.get("backup_id") in first
+        policies = {one["volume"]: one for one in self.shown["backups"]["policies"]}
+        for name in site.GROUP:
+            self.checks[f"the restore test of {name} found equal checksums"] = policies[name]["last_test_ok"] is True
         self.checks["the second configure changed nothing"] = self.second_configure_changed == 0
         return all(self.checks.values())
 
@@ -69,6 +80,7 @@ class Report:
             "ok": ok,
             "volumes": {name: {"size": size, **_history(volumes[name])} for name, size in site.TVS.items()},
             "restores": self.restores,
+            "groups": self.groups,
             "resume": self.resume,
             "second_configure_changed": self.second_configure_changed,
             "checks": self.checks,
@@ -96,6 +108,12 @@ class Report:
             same = "equal" if one["sha256_actual"] == one["sha256_expected"] else "DIFFERENT"
             digest = one["sha256_actual"][:16]
             yield f"restored  {one['volume']} from {one['source']} onto {one['target']}: {same}, sha256 {digest}..."
+        for members in self.groups:
+            names, at = ", ".join(one["volume"] for one in members), members[0]["point_in_time"][:19]
+            yield f"group     {names} at {at.replace('T', ' ')}, group id {members[0]['group_id']}"
+        for one in self.shown["backups"]["policies"]:
+            if one["last_test"]:
+                yield f"tested    {one['volume']}: {'equal' if one['last_test_ok'] else 'DIFFERENT'}"
         yield f"refused   {', '.join(self.refusals)}"
         moved, mirrored = _mib(self.bytes.get("copy_written", 0)), _mib(self.bytes.get("mirrored", 0))
         yield f"array     {sum(self.requests.values())} round trips, {moved} MiB copied, {mirrored} MiB mirrored"

@@ -14,6 +14,9 @@ TVS = {"oradata": 64 * MIB, "redolog": 64 * MIB, "archive": 96 * MIB}
 SMALL_BVS = [f"bv{number:02d}" for number in range(1, 8)]  # of 64 MiB; six are needed
 LARGE_BVS = [f"bw{number:02d}" for number in range(1, 4)]  # of 96 MiB; two are needed
 TARGET = "scratch"  # of 64 MiB, not registered
+GROUP = {"erpdata": 8 * MIB, "erplog": 8 * MIB}  # one application
+GROUP_BVS = [f"bx{number:02d}" for number in range(1, 7)]  # of 8 MiB; six are needed
+LAB = "lab"  # of 8 MiB, not registered: for restore tests
 CARTRIDGES = [f"DM000{number}L8" for number in range(1, 5)]
 CAPACITY = 200 * MIB
 GENERATIONS = {"oradata": 2, "redolog": 2, "archive": 1}
@@ -24,6 +27,8 @@ VOLUMES: list[dict[str, Any]] = [
     *({"name": name, "size": size} for name, size in TVS.items()),
     *({"name": name, "size": 64 * MIB} for name in SMALL_BVS),
     *({"name": name, "size": 96 * MIB} for name in LARGE_BVS),
+    *({"name": name, "size": size} for name, size in GROUP.items()),
+    *({"name": name, "size": 8 * MIB} for name in [*GROUP_BVS, LAB]),
     {"name": TARGET, "size": 64 * MIB},
 ]
 
@@ -38,3 +43,8 @@ DECLARED: dict[str, Any] = {
     ],
 }
 TOO_MUCH = {"configure_policies": [{"volume": "archive", "generations": 3, "media": "disk"}]}
+DECLARED_GROUP: dict[str, Any] = {
+    "configure_transaction_volumes": list(GROUP),
+    "configure_backup_volumes": GROUP_BVS,
+    "configure_policies": [{"volume": name, "generations": 2, "media": "disk", "group": "erp"} for name in GROUP],
+}

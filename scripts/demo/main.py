@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo: six steps by ordinary playbooks over a simulated array, and whether each did what it should.
+"""The demo: seven steps by ordinary playbooks over a simulated array, and whether each did what it should.
 
 Called by scripts/demo.sh with the directory in which everything lies. Ends with 0 when all went well.
 """
@@ -25,7 +25,7 @@ from play import Failed, Player, environment_of
 
 PLAYS = Path(__file__).resolve().parent / "plays"
 INVENTORY = 'localhost ansible_connection=local ansible_python_interpreter="{{ ansible_playbook_python }}"\n'
-SLOW, STEADY, FREE = 4 << 20, 64 << 20, 0  # bytes per second of the array's copies
+SLOW, STEADY, FREE = 1 << 19, 64 << 20, 0  # bytes per second of the array's copies
 
 
 class Demo:
@@ -35,6 +35,7 @@ class Demo:
         self.directory = directory
         self.report = Report()
         self.ledger = Ledger(site.TVS, seed=20260122)
+        self.erp = Ledger(site.GROUP, seed=20261122)
         self.expected: dict[str, str] = {}  # of a backup's id
         self.suspended: dict[str, int] = {}  # BV of oradata: mark of its suspend
         (directory / "inventory").write_text(INVENTORY, encoding="utf-8")
@@ -64,6 +65,8 @@ class Demo:
         self.names = self.door.names()
         for volume in site.TVS:
             self.door.put(volume, self.ledger.fill(volume))
+        for volume in site.GROUP:
+            self.door.put(volume, self.erp.fill(volume))
 
     def configure(self) -> None:
         """Step 1."""
@@ -107,15 +110,33 @@ class Demo:
         self._restore("disk", "oradata", site.TARGET, restore_generation=2, restore_target=site.TARGET)
         self._restore("tape", "redolog", "redolog", restore_confirm="redolog")
 
+    def group(self) -> None:
+        """Step 6: two volumes of one application at one instant; back in time; and proof that it can be restored."""
+        head("6. a consistency group; a restore to a point in time; a restore test of every member")
+        self.player.play("eternus.backup.configure", **site.DECLARED_GROUP)
+        for number in (1, 2):
+            self.player.play("eternus.backup.synchronize", synchronize_groups=["erp"])
+            self.door.write({volume: self.erp.scatter(volume, 20) for volume in site.GROUP})
+            ended = self.player.play("eternus.backup.backup", backup_groups=["erp"], backup_key=f"erp-{number}")
+            members = ended.results["backup"]["backups"]
+            self.report.groups.append(members)
+            self.expected.update({one["id"]: self.erp.sha256(one["volume"]) for one in members})
+        between = self.report.groups[0][0]["point_in_time"]
+        self._restore("disk", "erpdata", site.LAB, restore_at=between, restore_target=site.LAB)
+        self.report.back_to = self.report.restores[-1]
+        self.player.play(
+            "eternus.backup.restore_test", restore_test_volumes=list(site.GROUP), restore_test_target=site.LAB
+        )
+
     def close(self) -> bool:
-        """Step 6."""
+        """Step 7."""
         shown = self.player.play(str(PLAYS / "show.yml")).results["show"]
         counters = self.door.counters()
         self.report.shown, self.report.requests, self.report.bytes = shown, counters["requests"], counters["bytes"]
         ok = self.report.judge()
         content = json.dumps(self.report.as_json(ok=ok), indent=2) + "\n"
         (self.directory.parent / "demo.json").write_text(content, encoding="utf-8")
-        head("6. what there is now")
+        head("7. what there is now")
         print("\n".join(self.report.lines()), flush=True)
         print(f"\n{'ok' if ok else 'NOT OK'}: {sum(self.report.checks.values())} of {len(self.report.checks)} checks")
         return ok
@@ -214,6 +235,7 @@ def main() -> int:
         demo.cycles()
         demo.tape()
         demo.restore()
+        demo.group()
         ok = demo.close()
     except (Failed, RuntimeError, OSError) as error:
         print(f"The demo has failed: {error}", flush=True)
