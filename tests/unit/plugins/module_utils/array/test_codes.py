@@ -16,6 +16,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Erro
 EC = ErrorClass
 
 
+@pytest.mark.rule("R4.15")
 @pytest.mark.parametrize(
     ("code", "error_class"),
     [

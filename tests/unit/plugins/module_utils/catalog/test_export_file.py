@@ -96,6 +96,7 @@ def test_a_header_comes_first_then_a_line_a_row_then_the_checksum_over_all_of_it
     assert json.loads(last)["sha256"] == hashlib.sha256(b"".join(lines)).hexdigest()
 
 
+@pytest.mark.rule("R9.25")
 def test_an_export_that_was_cut_off_anywhere_is_refused(sample: Path, tmp_path: Path) -> None:
     data = sample.read_bytes()
     assert len(opened(data, tmp_path / "whole")) == len(data.splitlines()) - 2
@@ -105,6 +106,7 @@ def test_an_export_that_was_cut_off_anywhere_is_refused(sample: Path, tmp_path: 
         assert caught.value.error_class is ErrorClass.INVALID_OPTION
 
 
+@pytest.mark.rule("R9.25")
 def test_an_export_with_any_byte_changed_is_refused_and_changes_nothing(
     sample: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
