@@ -168,10 +168,11 @@ def refuse_no_copy_type(world: World, tv: VolumeRef, bv: VolumeRef, wanted: Copy
         capabilities = world.capabilities.get(array)
         offered[array] = sorted(copy.value for copy in capabilities.copies) if capabilities else []
     listed = "; ".join(f"array {array} offers {', '.join(names) or 'no copies'}" for array, names in offered.items())
+    anew = " A task that is connected to both arrays (peers) asks them anew." if tv.array != bv.array else ""
     return BackupError(
         ErrorClass.UNSUPPORTED_COPY,
         f"{wanted.value} from {world.name(tv)} to {world.name(bv)} is not offered; {listed}.",
-        next_step="Check the array's Advanced Copy licence and settings, or use a method that it offers.",
+        next_step=f"Check the array's Advanced Copy licence and settings, or use a method that it offers.{anew}",
         volume=world.name(tv),
         offered=offered.get(tv.array, []),
     )

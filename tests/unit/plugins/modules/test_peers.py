@@ -149,7 +149,15 @@ def test_a_remote_copy_that_one_end_does_not_offer_is_refused(declared: Remote, 
     getattr(declared, end).knobs(replication_types=LOCAL)
     declared.run("eternus_volume", volumes=["far1"], role="backup")  # asks both arrays anew
     result = declared.refused("unsupported_copy", "eternus_sync", peers=peers)
-    assert result["details"]
+    assert "peers" in result["next_step"]
+
+
+def test_what_the_catalog_says_of_the_other_end_is_asked_anew_by_a_task_that_reaches_it(declared: Remote) -> None:
+    declared.there.knobs(replication_types=LOCAL)
+    declared.run("eternus_volume", volumes=["far1"], role="backup")
+    declared.there.knobs(replication_types=[2, 4, 5, 10, 11, 12, 13])
+    declared.refused("unsupported_copy", "eternus_sync", peers=False)
+    assert declared.done("eternus_sync")["equivalent"]
 
 
 @pytest.mark.rule("R2.7")
