@@ -75,6 +75,7 @@ class Deletion:
     :param by_range: no backup is named: held ones are passed over instead of refused.
     :param at_work: tape copies (backup id, number) that somebody writes or verifies now.
     :param sessions_known: the world's sessions are the array's; else a BV stays bound where the catalog says so.
+    :param unsettled: TVs with steps of interrupted runs in the journal.
     """
 
     media: Media = Media.BOTH
@@ -166,8 +167,8 @@ def _disk(
         )
         return (), "waits", (told,) if wanted.media is Media.DISK else ()
     wait = world.needed_by_tape(bv, backup.tv)
-    if wait and state is DiskState.LEAVING:
-        return (), "waits", ()
+    if state is DiskState.LEAVING and (wait or backup.tv in wanted.unsettled):
+        return (), "waits", ()  # unsettled: a refused copy may make it whole again
     step = DropGeneration(backup.tv, bv, backup.id, wait=wait, free=not wait and not _bound(world, bv, wanted))
     failed = not wait and any(copy.state is TapeState.FAILED for copy in backup.tape)
     told = f"Backup {backup.id} of {world.name(backup.tv)} leaves the disk, and its tape leg had failed."

@@ -21,9 +21,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Backup,
     DiskCopy,
     DiskState,
+    JournalEntry,
     Media,
     Reader,
     ReaderPurpose,
+    StepState,
     TapeCopy,
     TapeState,
 )
@@ -351,3 +353,19 @@ def test_an_interrupted_run_is_settled_before_anything_is_deleted(site):
     assert result.changed and "Recovered oradata" in result.warnings[0]
     with site.catalog.read() as records:
         assert not records.open_entries()
+
+
+def test_what_an_interrupted_copy_may_make_whole_again_is_not_dropped_without_the_array(site):
+    ident = leg(site, "b1", TapeState.WRITTEN)
+    found = one(site, "b1")
+    with site.catalog.begin() as records:
+        records.set_disk_leaving([ident])
+        payload = {"bv": [found.disk.bv.array, found.disk.bv.device_id]}
+        entry = JournalEntry("J1", "O1", "SnapCopy", found.tv, payload, StepState.INTENDED, site.clock.now())
+        records.intend([entry])
+    result = ask(site, "absent", ids=(ident,), media="tape")
+    assert rows(result) == [("deleted", "waits")]
+    assert one(site, "b1").disk.state is DiskState.LEAVING
+    with site.catalog.begin() as records:
+        records.settle(["J1"], StepState.UNDONE, site.clock.now())
+    assert rows(ask(site, "absent", ids=(ident,), media="disk")) == [("deleted", "deleted")]
