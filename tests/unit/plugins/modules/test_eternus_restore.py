@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeCopy, TapePart, TapeState
 from ansible_collections.eternus.backup.tests.unit.support.documented import assert_documented
 
 
@@ -76,3 +77,38 @@ def test_what_makes_no_sense_is_refused(backed_up: Any) -> None:
     site.refused("invalid_option", "eternus_restore", volume=tv, confirm=tv, at="last night")
     site.refused("no_such_volume", "eternus_restore", volume=tv, target=site.name("nix"))
     site.refused("size_mismatch", "eternus_restore", volume=tv, target=site.name("big"))
+
+
+@pytest.mark.parametrize("target", ["tv", "free"])
+def test_a_snapshot_comes_back_while_its_own_background_copy_still_runs(site: Any, target: str) -> None:
+    tv, onto = site.name("tv"), site.name(target)
+    site.policy("tv", method="snapshot")
+    site.array.write(tv, os.urandom(4096))
+    kept = site.array.sha256(tv)
+    site.array.knobs(copy_rate=1)
+    site.done("eternus_backup", volumes=[tv])
+    site.array.write(tv, os.urandom(4096))
+    started = site.done("eternus_restore", volume=tv, target=onto, confirm=onto, wait_timeout=0)
+    assert started["changed"] and started["restore"]["state"] == "executing"
+    site.array.knobs(copy_rate=0)
+    done = site.done("eternus_restore", volume=tv, target=onto, confirm=onto)
+    assert done["finished"] and site.array.sha256(onto) == kept
+
+
+def test_what_is_only_on_tape_is_found_and_left_to_the_tape_server(backed_up: Any) -> None:
+    site, tv = backed_up, backed_up.name("tv")
+    with site.records() as records:
+        (backup,) = records.backups()
+        part = TapePart(1, "WK0001L8", 1, 0, backup.size, "aa")
+        at = backup.point_in_time
+        records.put_tape_copy(backup.id, TapeCopy(1, TapeState.WRITTEN, "weekly", at, sha256="aa", parts=(part,)))
+        records.drop_disk([backup.id])
+    asked = {"volume": tv, "target": site.name("free")}
+    site.refused("no_such_generation", "eternus_restore", **asked)
+    site.done("eternus_restore", source="any", check=True, **asked)
+    before = site.state()["catalog"][:-1]  # without what the client keeps of the array
+    for source in ("any", "tape"):
+        found = site.done("eternus_restore", source=source, **asked)
+        assert not found["changed"] and not found["finished"] and found["restore"]["cartridges"] == ["WK0001L8"]
+        assert_documented("eternus_restore", found)
+    assert site.state()["catalog"][:-1] == before
