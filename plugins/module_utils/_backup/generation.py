@@ -41,9 +41,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
     session_list,
     transaction_volumes,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.offered import offered
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_policy import too_few
-from ansible_collections.eternus.backup.plugins.module_utils._backup.policies import offered
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import needs
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict, expire_tape
