@@ -75,7 +75,9 @@ def test_import_check_do_and_again(old: Path, tmp_path: Path) -> None:
     assert same["content"] == first["content"]
 
 
-def test_a_damaged_export_and_a_catalog_of_other_rows_are_refused_and_the_catalog_left(old: Path, tmp_path: Path) -> None:
+def test_a_damaged_export_and_a_catalog_of_other_rows_are_refused_and_the_catalog_left(
+    old: Path, tmp_path: Path
+) -> None:
     file, new = tmp_path / "export", tmp_path / "new"
     done("exported", old, file)
     file.write_bytes(file.read_bytes()[:-70])

@@ -239,7 +239,8 @@ def test_an_unchanged_catalog_leaves_the_file_and_its_time(sample: Path, tmp_pat
     before = (tmp_path / "file").stat()
     second = run("exported", url(sample.parent), tmp_path / "file")
     assert (second.changed, second.values) == (False, first.values)
-    assert (tmp_path / "file").stat() == before
+    after = (tmp_path / "file").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     (tmp_path / "file").write_bytes((tmp_path / "file").read_bytes()[:-20])
     assert run("exported", url(sample.parent), tmp_path / "file").changed, "a damaged export is written anew"
     assert not run("exported", url(sample.parent), tmp_path / "file").changed
