@@ -37,7 +37,7 @@ elif [ "\$1" = -f ]; then
 else
   rmdir "$here/frozen" || exit
 fi
-echo "\$1 \$(date +%s.%N)" >> "$here/log"
+echo "\$1 \$(date -u +%Y-%m-%dT%H:%M:%S.%N)" >> "$here/log"
 if [ "\$1" = -f ] && [ -f "$here/slow" ]; then
   until grep -q "^-u" "$here/log"; do sleep 0.1; done
 fi

@@ -8,15 +8,22 @@
 set -u
 here=$1 inventory=$2 playbook=$3
 shift 3
+
+below() { # a process and all below it
+  for child in $(pgrep -P "$1"); do below "$child"; done
+  echo "$1"
+}
+
 : > "$here/log"
-setsid ansible-playbook -i "$inventory" "$playbook" "$@" > "$here/killed.log" 2>&1 &
+ansible-playbook -i "$inventory" "$playbook" "$@" > "$here/killed.log" 2>&1 &
 tries=0
-until [ -f "$here/waiting" ] || [ "$tries" -ge 1200 ]; do
+until grep -q '^-f' "$here/log" || [ "$tries" -ge 1200 ]; do
   tries=$((tries + 1))
   sleep 0.1
 done
 before=$(grep -c '^-u' "$here/log")
-kill -9 -- "-$!"
+# shellcheck disable=SC2046
+kill -9 $(below "$!")
 wait
 tries=0
 until grep -q '^-u' "$here/log" || [ "$tries" -ge 1200 ]; do
