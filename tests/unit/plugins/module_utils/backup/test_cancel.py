@@ -48,7 +48,7 @@ def test_plain_cancel_leaves_suspended_sessions(house):
     assert suspended(house, tv) == ["bv1"]
 
 
-@pytest.mark.rule("R2.15", "R2.19b")
+@pytest.mark.rule("R2.15", "R2.19b", "R4.37")
 def test_cancel_of_a_suspended_session_by_its_bv_keeps_the_generation(house):
     tv = house.tv("oradata", 3, suspend=True)
     house.cycle("oradata")
