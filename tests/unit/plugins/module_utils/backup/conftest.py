@@ -17,9 +17,9 @@ from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.w
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    """An array with list support, a catalog, no volumes."""
-    return House(tmp_path)
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> House:
+    """An array with list support, a catalog, no volumes; ``MEMORY`` in a test's module asks for the model catalog."""
+    return House(tmp_path, memory=getattr(request.module, "MEMORY", False))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
@@ -15,6 +15,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup import policies, restore, synchronize, take
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.forget import forget_disk
+from ansible_collections.eternus.backup.plugins.module_utils._backup.generation import (
+    GenerationRequest,
+    Wanted,
+    change,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_choose import Selection
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import observe
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
@@ -23,6 +29,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.world impor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
+    Media,
     PoolKind,
     Reader,
     ReaderPurpose,
@@ -40,23 +47,37 @@ from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.m
     ModelArray,
     ModelClock,
 )
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_catalog import MemoryCatalog
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.mortal import Death, MortalCatalog
 
 PATIENCE = Wait(interval=1.0, timeout=120.0)
 NO_PATIENCE = Wait(interval=1.0, timeout=0.0)
 DRIVE = "drive-1"
 #: What differs between a plan and what was done: ids that are made then, and times.
-_OWN = ("id", "group_id", "point_in_time", "written_at", "queued_at", "suspended_at", "percent", "age_seconds")
+_OWN = ("id", "group_id", "point_in_time", "written_at", "queued_at", "suspended_at", "percent", "skew_ms")
 
 
 class House:
-    """One array ``ET1`` (and ``ET2`` when asked for), one catalog, volumes and policies by name."""
+    """One array ``ET1`` (and ``ET2`` when asked for), one catalog, volumes and policies by name.
 
-    def __init__(self, directory: Path, *, lists: bool = True, arrays: Sequence[str] = ("ET1",), **array: Any) -> None:
+    ``memory``: the catalog is a model too, for tests of thousands of histories.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        lists: bool = True,
+        arrays: Sequence[str] = ("ET1",),
+        memory: bool = False,
+        **array: Any,
+    ) -> None:
         self.clock = ModelClock()
         self.fabric = Fabric(self.clock)
         self.arrays = {serial: ModelArray(self.fabric, serial, lists=lists, **array) for serial in arrays}
-        self.catalog = open_catalog(f"sqlite:///{directory}/catalog.db", create=True)
+        self.catalog: Any = (
+            MemoryCatalog() if memory else open_catalog(f"sqlite:///{directory}/catalog.db", create=True)
+        )
         self.by_name: dict[str, Volume] = {}
         self.owner = 0
         self.stamp = 100
@@ -160,6 +181,11 @@ class House:
         """Delete disk generations by hand."""
         forget_disk(self.context(), self.by_name[name].ref, ids)
 
+    def delete(self, *ids: str, media: Media = Media.BOTH, confirm: Collection[str] = ()) -> Result:
+        """Delete copies of backups; the names of TVs confirm that their last good backup may go."""
+        wanted = GenerationRequest(Wanted.ABSENT, Selection(ids=ids), media, confirm=frozenset(confirm))
+        return change(self.context(), wanted)
+
     def hold(self, backup_id: str, hold: bool = True) -> None:
         """Keep a backup whatever the rules say, or no longer."""
         with self.catalog.begin() as records:
@@ -254,7 +280,7 @@ class House:
 
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: "*" if key in _OWN and found else plain(found) for key, found in value.items()}
+                return {key: "*" if key in _OWN else plain(found) for key, found in value.items()}
             return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
         return plain([result.changed, result.values, result.before, result.after, result.warnings])
