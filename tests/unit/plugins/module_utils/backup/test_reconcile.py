@@ -396,6 +396,13 @@ def test_a_policy_that_pins_a_bv_that_is_gone_is_reported(house):
     assert [(row["kind"], row["what"]) for row in result.values["drift"]] == [("pinned_volume", "oradata")]
 
 
+def test_a_pinned_bv_that_is_gone_from_the_array_is_reported_with_its_policy(house):
+    house.tv("redolog", 1)
+    house.tv("oradata", pinned=["bv1"], generations=1)
+    del house.fabric.volumes[house.by_name["bv1"].ref]
+    assert sorted(kinds(run(house))) == ["missing_volume", "pinned_volume"]
+
+
 def test_a_target_that_a_restore_left_undefined_is_worth_knowing_only(kept):
     with kept.catalog.begin() as records:
         records.mark_undefined(UndefinedTarget(kept.by_name["bv3"].ref, "x", kept.clock.now(), "a restore failed"))
