@@ -26,7 +26,7 @@ from runner import BIN, LOGS, ROOT, Finished
 
 TARGETS = ROOT / "tests" / "integration" / "targets"
 MARK = "ETERNUS_TEST_RUN"
-TIMEOUT = 300
+TIMEOUT = 900
 GRACE = 3.0
 
 INVENTORY = """\
