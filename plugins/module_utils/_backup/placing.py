@@ -11,6 +11,7 @@ from typing import Callable, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_being_restored,
+    refuse_borrowed,
     refuse_in_use_by_tape,
     refuse_no_copy_type,
     refuse_no_unused,
@@ -21,6 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     DiskState,
+    Method,
     Policy,
     RegisteredVolume,
     TapeState,
@@ -94,6 +96,15 @@ def wanted(kind: Kind, tv: VolumeRef, bv: VolumeRef) -> CopyType:
     if kind is mirror_type:
         return CopyType.EC if local else CopyType.REC
     return CopyType.OPC if local else CopyType.ROPC
+
+
+def refuse_still_borrowed(world: World, policy: Policy) -> None:
+    """Refuse a second BV for tape while one is borrowed: the pool was counted for one at a time (behaviour.md §3)."""
+    if not (policy.media.staged or policy.method is Method.TAPE_ONLY):
+        return
+    for backup in world.backups.get(policy.tv, ()):
+        if backup.disk is not None and backup.disk.state is DiskState.BORROWED:
+            raise refuse_borrowed(world, policy.tv, backup.disk.bv)
 
 
 def same_size(world: World, tv: VolumeRef, bv: RegisteredVolume) -> bool:

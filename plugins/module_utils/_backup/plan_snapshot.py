@@ -19,6 +19,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.placing imp
     candidates,
     clone_type,
     refuse_beyond_limit,
+    refuse_still_borrowed,
     refuse_while_restored,
     same_size,
     take_unused,
@@ -63,6 +64,7 @@ def plan_snapshot(
     refuse_while_restored(world, tv)
     before: tuple[Step, ...] = (*overdue_drops(world, tv), *idle_volumes(world, tv))
     world = project(world, before)
+    refuse_still_borrowed(world, policy)
     if policy.method is Method.DIFFERENTIAL:
         more, snap = _differential(world, policy, backup, drop_untaped, seen)
     elif policy.media.staged or policy.method is Method.TAPE_ONLY:

@@ -14,6 +14,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.placing imp
     candidates,
     mirror_type,
     refuse_beyond_limit,
+    refuse_still_borrowed,
     refuse_while_restored,
     refuse_without_volume,
     take_unused,
@@ -89,6 +90,7 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> t
         raise refuse_broken(world, broken)
     refuse_while_restored(world, tv)
     world = project(world, before)
+    refuse_still_borrowed(world, policy)
     resumable = _resumable(world, tv, policy)
     turn = _slot_holder(world, tv)
     if turn is not None:

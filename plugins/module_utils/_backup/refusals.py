@@ -268,6 +268,18 @@ def refuse_in_use_by_tape(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupE
     )
 
 
+def refuse_borrowed(world: World, tv: VolumeRef, bv: VolumeRef) -> BackupError:
+    """The one BV that a backup to tape only borrows is still borrowed (behaviour.md §3, §5)."""
+    return BackupError(
+        ErrorClass.VOLUME_IN_USE_BY_TAPE,
+        f"Backup volume {world.name(bv)} is still borrowed for the backup of {world.name(tv)} before, whose tape copy "
+        "is not written yet; a policy with media tape borrows one at a time.",
+        next_step="Run tape_copy first, or delete that backup with eternus_generation.",
+        volume=world.name(tv),
+        backup_volume=world.name(bv),
+    )
+
+
 def refuse_not_equivalent(world: World, tv: VolumeRef) -> BackupError:
     """A synchronized backup before the pair is equivalent (behaviour.md §2.3)."""
     session = world.active_mirror(tv)

@@ -115,11 +115,18 @@ def test_every_tape_copy_must_be_written_first(house, policy):
 
 
 @staged
-def test_borrowed_bvs_do_not_count_as_generations(house, policy):
+def test_a_borrowed_bv_is_no_generation_and_no_second_one_is_borrowed_meanwhile(house, policy):
     declared(house, 4, policy, generations=1)
-    made = [taken(house, policy) for _night in range(3)]
-    assert [house.backup_of(one).disk.state for one in made] == [DiskState.BORROWED] * 3
-    assert len({house.backup_of(one).disk.bv for one in made}) == 3
+    made = taken(house, policy)
+    assert house.backup_of(made).disk.state is DiskState.BORROWED
+    assert not house.generations("oradata")
+    before = house.everything()
+    with pytest.raises(BackupError) as caught:
+        taken(house, policy)
+    assert caught.value.error_class.value == "volume_in_use_by_tape"
+    assert house.everything() == before
+    house.tape(made)
+    assert taken(house, policy) != made
 
 
 @staged
@@ -176,7 +183,7 @@ def test_a_refusal_leaves_the_bv_unused_or_equivalent(house, policy):
 @staged
 def test_check_mode_foresees_what_is_done(house, policy):
     declared(house, 3, policy)
-    taken(house, policy)
+    house.tape(taken(house, policy))
     if policy["method"] == "synchronized":
         house.equivalent("oradata")
     house.clock.sleep(60)
