@@ -120,6 +120,7 @@ def test_a_borrowed_bv_is_no_generation_and_no_second_one_is_borrowed_meanwhile(
     made = taken(house, policy)
     assert house.backup_of(made).disk.state is DiskState.BORROWED
     assert not house.generations("oradata")
+    house.clock.sleep(60)
     before = house.everything()
     with pytest.raises(BackupError) as caught:
         taken(house, policy)
