@@ -44,7 +44,7 @@ def test_with_an_executing_session_auto_is_refused(house, refused):
     refused("not_equivalent", house.backup, "oradata")
 
 
-@pytest.mark.rule("R3.7")
+@pytest.mark.rule("R3.7", "R9.18")
 def test_with_suspended_sessions_only_auto_makes_a_snapshot(house):
     tv = auto(house, 3, suspend=True, generations=2)
     house.cycle("oradata")

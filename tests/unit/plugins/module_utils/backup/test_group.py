@@ -83,7 +83,7 @@ def test_every_group_backup_has_an_id_of_its_own(house):
     assert newest(house)[0].group_id != first
 
 
-@pytest.mark.rule("R3.12")
+@pytest.mark.rule("R3.12", "R9.19")
 def test_naming_one_member_backs_up_the_whole_group(house):
     house.group(*MEMBERS, bvs=3)
     house.equivalent(*MEMBERS)

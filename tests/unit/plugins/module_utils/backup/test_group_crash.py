@@ -139,6 +139,7 @@ def test_death_while_a_group_is_taken_back_is_mended_too(tmp_path, lists, when, 
     assert ids(house) == before
 
 
+@pytest.mark.rule("R9.21")
 @lists_or_not
 def test_the_mending_run_of_one_member_holds_the_leases_of_all(tmp_path, lists):
     house = ready(tmp_path, lists, {})
