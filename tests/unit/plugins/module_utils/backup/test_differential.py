@@ -62,7 +62,7 @@ def test_it_is_a_generation_at_once_and_keeps_its_bytes(house):
     assert house.session("oradata", "bv1").state is SessionState.TRACKING
 
 
-@pytest.mark.rule("R3.4", "R2.16", "R4.37")
+@pytest.mark.rule("R3.4", "R2.16", "R4.37", "R4.6", "R2.19")
 def test_a_tracked_bv_whose_generation_was_deleted_stays_bound_to_its_tv(house, refused):
     differential(house, 1, generations=1)
     made = house.nights("oradata", 1)

@@ -296,7 +296,7 @@ def test_a_snapshot_of_a_member_refused_by_the_array_takes_all_back(tmp_path, li
     assert house.unused() == unused
 
 
-@pytest.mark.rule("R3.12")
+@pytest.mark.rule("R3.12", "R9.20")
 @pytest.mark.parametrize("method", ["differential", "tape_only"])
 def test_differential_and_tape_only_do_not_go_in_a_group(house, refused, method):
     house.tv("oradata", 2)
@@ -304,7 +304,7 @@ def test_differential_and_tape_only_do_not_go_in_a_group(house, refused, method)
     refused("policy_violation", house.declare, "oradata", method=method, group="app", strict=True, **media)
 
 
-@pytest.mark.rule("R3.12")
+@pytest.mark.rule("R3.12", "R9.20")
 def test_all_members_of_a_group_are_backed_up_by_one_method(house, refused):
     house.tv("oradata", 4, group="app")
     house.volume("redolog", house.look().volumes[house.by_name["oradata"].ref].role)

@@ -54,7 +54,7 @@ def test_the_bv_is_borrowed_and_there_is_no_disk_generation(house, policy):
 
 
 @staged
-@pytest.mark.rule("R3.10", "R4.37")
+@pytest.mark.rule("R3.10", "R4.37", "R3.5")
 def test_the_bv_is_set_free_when_the_tape_is_written(house, policy):
     declared(house, 1, policy)
     made = taken(house, policy)
