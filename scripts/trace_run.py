@@ -40,6 +40,7 @@ def _pytest(name: str, tests: list[str], mutation: Mutation | None) -> Finished:
     argv = [str(BIN / "pytest"), "-q", "-x", "--no-header", *tests]
     env = environment(HYPOTHESIS_STORAGE_DIRECTORY=str(ROOT / ".cache" / "hypothesis"))
     if mutation is not None:
+        argv += ["-p", "sitecustomize"]
         env.update(PYTHONPATH=str(_SITE), TRACE_MUTATION=json.dumps(mutation.as_json()))
     return run(f"trace-{name}", argv, env)
 

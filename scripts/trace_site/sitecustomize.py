@@ -132,5 +132,10 @@ class _Finder:
         return None
 
 
+def pytest_configure() -> None:
+    """Come before pytest's own finder, which takes every module whose name is like a test's (``*_test``)."""
+    sys.meta_path.sort(key=lambda finder: not isinstance(finder, _Finder))
+
+
 if os.environ.get("TRACE_MUTATION"):
     sys.meta_path.insert(0, _Finder(json.loads(os.environ["TRACE_MUTATION"])))  # type: ignore[arg-type]
