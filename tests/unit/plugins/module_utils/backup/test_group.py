@@ -237,7 +237,7 @@ def test_the_same_key_never_makes_a_second_group_backup(house):
     assert newest(house) == made
 
 
-@pytest.mark.rule("R3.12")
+@pytest.mark.rule("R3.12", "R9.29")
 def test_a_young_backup_of_the_whole_group_is_enough(house):
     house.group(*MEMBERS, bvs=6)
     house.cycle(*MEMBERS)
@@ -248,7 +248,7 @@ def test_a_young_backup_of_the_whole_group_is_enough(house):
     assert [len(house.generations(name)) for name in MEMBERS] == [2, 2, 2]
 
 
-@pytest.mark.rule("R3.12")
+@pytest.mark.rule("R3.12", "R9.29")
 def test_a_member_without_a_young_backup_takes_the_whole_group_again(house):
     house.group(*MEMBERS, bvs=6)
     house.cycle(*MEMBERS)

@@ -64,11 +64,12 @@ def test_a_copy_goes_when_its_days_have_passed_and_more_than_the_generations_exi
     assert rules(38, 2, *old) == ["EXPIRED", "DAYS", "GENERATIONS", "NEWEST"]
 
 
+@pytest.mark.rule("R9.28")
 def test_on_the_day_itself_the_days_have_passed():
     assert rules(30, 1, backup(30), backup(1)) == ["EXPIRED", "NEWEST"]
 
 
-@pytest.mark.rule("R5.4a")
+@pytest.mark.rule("R5.4a", "R9.28")
 def test_days_alone_and_generations_alone_suffice_and_neither_lets_nothing_go():
     old = [backup(40), backup(20), backup(10)]
     assert rules(30, 0, *old) == ["EXPIRED", "DAYS", "NEWEST"]
