@@ -113,7 +113,7 @@ def mutation_of(value: Any) -> Mutation | str:
 
 def resolve(function: str) -> object:
     """Return the function named ``_package.module:Class.name`` below module_utils; raises when it is not there."""
-    module, _, path = function.partition(":")
+    module, _colon, path = function.partition(":")
     found: object = importlib.import_module(f"{PACKAGE}.{module}")
     for name in path.split("."):
         found = getattr(found, name)

@@ -105,4 +105,37 @@ options:
       - Falls back to the environment variable E(ETERNUS_REQUEST_TIMEOUT).
     type: float
     default: 60.0
+  peers:
+    description:
+      - Further arrays that the task talks to, for copies between arrays (REC, ROPC) and for volumes on several arrays.
+      - What is left out of an entry is as it is for the main connection; no environment variable is read for it.
+      - An array that only carries the other end of a REC or ROPC session need not be here. For a restore from it, it
+        must.
+      - M(eternus.backup.eternus_info) shows the main one only.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description: Name or address of this array's SMI-S agent.
+        type: str
+        required: true
+      port:
+        description: Port of the agent.
+        type: int
+      username:
+        description: A user of this array with the role I(Software).
+        type: str
+      password:
+        description: The user's password.
+        type: str
+      use_tls:
+        description: Whether to use https.
+        type: bool
+      validate_certs:
+        description: Whether to verify this array's certificate.
+        type: bool
+      ca_path:
+        description: File or directory with certificates of the authorities that may sign this array's certificate.
+        type: path
 """

@@ -22,7 +22,7 @@ description:
     has succeeded, and neither synchronization nor a backup of it is allowed meanwhile.
   - Refused while the volume, or the target, is executing or equivalent.
   - A backup that is only on tape is chosen and checked here with O(source=any) or O(source=tape), and nothing is
-    copied. RV(restore.source) is C(tape) then, and M(eternus.backup.tape_restore) goes on with RV(restore.backup_id) on
+    copied. RV(restore) C(source) is C(tape) then, and M(eternus.backup.tape_restore) goes on with its C(backup_id) on
     the tape server. The role P(eternus.backup.restore#role) does both.
 extends_documentation_fragment:
   - eternus.backup.connection

@@ -242,6 +242,6 @@ def _json(value: Mapping[str, Any]) -> bytes:
 
 
 def _whole(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(value)
     return value

@@ -106,9 +106,9 @@ def _check(column: sa.Column[Any], row: Row, version: int, where: str) -> None:
     if value is None:
         if not column.nullable:
             raise BadRow(f"{where} is empty")
-    elif type(value) is not column.type.python_type:
+    elif value.__class__ is not column.type.python_type:
         raise BadRow(f"{where} is not of the type {column.type.python_type.__name__}")
-    elif type(value) is int and value not in _WHOLE:
+    elif value.__class__ is int and value not in _WHOLE:
         raise BadRow(f"{where} is too large a number")
 
 

@@ -39,8 +39,14 @@ from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, 
 
 START = datetime(2026, 1, 5, 20, 0, tzinfo=timezone.utc)
 SIZE = 3 * MIB
-NOTHING: dict[str, Any] = {"backups": None, "volumes": None, "pool": None, "verify": False,
-    "limit": 0, "retry_failed": True}  # fmt: skip
+NOTHING: dict[str, Any] = {
+    "backups": None,
+    "volumes": None,
+    "pool": None,
+    "verify": False,
+    "limit": 0,
+    "retry_failed": True,
+}
 
 
 class HandClock:

@@ -78,13 +78,13 @@ def differs(wanted: Any, got: Any, where: str) -> Optional[str]:
 def check(page: str, directory: Path) -> list[str]:
     """Return what is wrong: a row without an example, an example without a result, a result that differs."""
     found = parts(page)
-    examples = {name for kind, name, _ in found if kind == "example"}
+    examples = {name for kind, name, _content in found if kind == "example"}
     shown = {name: content for kind, name, content in found if kind == "result"}
     faults = [f"{name}: no result is shown" for name in sorted(examples - set(shown))]
     faults += [f"{name}: a result without an example" for name in sorted(set(shown) - examples)]
     rows = _ROW.split(page)
     for rule, text in zip(rows[1::2], rows[2::2]):
-        if not any(kind == "example" for kind, _, _ in parts(text)):
+        if not any(kind == "example" for kind, _name, _content in parts(text)):
             faults.append(f"{rule}: no example")
     if rows[1::2] != [f"R8.{number}" for number in range(1, 10)]:
         faults.append(f"the page has the rows {rows[1::2]}")

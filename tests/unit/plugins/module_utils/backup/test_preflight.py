@@ -174,7 +174,7 @@ def sites(draw: st.DrawFn) -> tuple[World, dict[VolumeRef, Policy]]:
 @settings(max_examples=100)
 def test_what_is_short_is_exactly_what_no_assignment_of_volumes_can_serve(site):
     seen, policies = site
-    wanting = [tv for tv, policy in policies.items() for _ in range(volumes_for(policy))]
+    wanting = [tv for tv, policy in policies.items() for _number in range(volumes_for(policy))]
     taken: dict[VolumeRef, int] = {}
 
     def serves(tv: VolumeRef, bv: VolumeRef) -> bool:

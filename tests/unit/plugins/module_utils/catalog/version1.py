@@ -116,7 +116,7 @@ def asked(url: str, *statements: str) -> list[Sequence[Any]]:
     if url.startswith("sqlite"):
         path = Path(url.partition("///")[2])
         path.parent.mkdir(exist_ok=True)
-        with closing(sqlite3.connect(path)) as database, database:
+        with closing(sqlite3.connect(path)) as database, database as _transaction:
             database.execute("PRAGMA journal_mode=WAL")
             for statement in statements:
                 rows = database.execute(statement.replace("BIGSERIAL", "INTEGER").replace("BIGINT", "INTEGER"))
