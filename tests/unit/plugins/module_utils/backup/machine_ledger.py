@@ -128,7 +128,7 @@ class Ledger:
             assert name in worked or name in self.dying, f"{len(gone)} generations of {name} went for nothing"
             survivors = [backup for backup in after if not backup.hold]
             oldest = min((backup.point_in_time for backup in survivors), default=None)
-            assert oldest is None or all(backup.point_in_time < oldest for backup in gone)
+            assert oldest is None or all(backup.point_in_time <= oldest for backup in gone)
 
 
 def states(world: World, tv: VolumeRef) -> list[SessionState]:
