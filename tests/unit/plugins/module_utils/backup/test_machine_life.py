@@ -173,7 +173,7 @@ class Life(RuleBasedStateMachine):
         done = self.act(tvs, lambda: house.backup(name, **wanted), mishap)
         if isinstance(done, BackupError) or done is None:
             if mishap is None:
-                assert done.error_class == foreseen
+                assert done.error_class == foreseen, f"foreseen {foreseen}, done {done}"
             self.ledger.check(worked=tvs)
             return
         if mishap is None and quiet:
