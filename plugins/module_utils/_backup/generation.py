@@ -26,6 +26,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_
     TapeDrop,
     plan_absent,
     plan_hold,
+    plan_release,
     projected,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_show import Expired, result_of
@@ -49,7 +50,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.recover imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict, expire_tape
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge, Media, RestoreTest
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Cartridge,
+    DiskState,
+    Media,
+    RestoreTest,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
 Tests = Mapping[VolumeRef, Sequence[RestoreTest]]
@@ -172,9 +178,11 @@ def _plan(
         refusals.append(refuse_no_such_backup(chosen.gone))
     if request.state is Wanted.ABSENT:
         plan = plan_absent(world, chosen.backups, deletion)
+    elif request.state is Wanted.HELD:
+        plan = plan_hold(world, chosen.backups, records.open_entries(tvs))
     else:
-        plan = plan_hold(chosen.backups, request.state is Wanted.HELD)
-    if plan.hold:
+        plan = plan_release(chosen.backups)
+    if plan.hold or plan.again:
         told = (*told, *_short_of_volumes(records, projected(world, plan), tvs))
     return replace(plan, refusals=(*refusals, *plan.refusals), warnings=(*told, *plan.warnings))
 
@@ -205,6 +213,8 @@ def _apply(records: Records, look: _Look) -> None:
     plan = look.plan
     if plan.hold:
         records.set_hold(plan.hold, True)
+    if plan.again:
+        records.set_disk_state(plan.again, DiskState.VALID)
     if plan.release:
         records.set_hold(plan.release, False)
     strike(records, plan.tape)

@@ -13,7 +13,9 @@ from typing import Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_refuse import (
     refuse_being_written,
+    refuse_going,
     refuse_held,
+    refuse_journalled,
     refuse_unconfirmed,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven
@@ -22,6 +24,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.world impor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
     DiskState,
+    JournalEntry,
     Media,
     RestoreTest,
     TapeCopy,
@@ -51,9 +54,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class GenerationPlan:
-    """What is to be written down, or why not. Every part of it is the catalog's alone: no step touches the array."""
+    """What is to be written down, or why not. Every part of it is the catalog's alone: no step touches the array.
+
+    ``again``: backups whose disk copies were struck, and are generations again, since they are held.
+    """
 
     hold: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     tape: tuple[TapeDrop, ...] = ()
     disk: tuple[DropGeneration, ...] = ()
@@ -64,7 +71,7 @@ class GenerationPlan:
     @property
     def changed(self) -> bool:
         """Tell whether there is anything to do."""
-        return bool(self.hold or self.release or self.tape or self.disk)
+        return bool(self.hold or self.again or self.release or self.tape or self.disk)
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,46 @@ class Deletion:
     unsettled: frozenset[VolumeRef] = frozenset()
 
 
-def plan_hold(backups: Sequence[Backup], hold: bool) -> GenerationPlan:
-    """Keep backups whatever the rules say, or no longer (behaviour.md §5)."""
-    ids = tuple(backup.id for backup in backups if backup.hold is not hold)
-    word = "held" if hold else "released"
-    outcomes = tuple(Outcome(backup, word if backup.id in ids else "none") for backup in backups)
-    return GenerationPlan(ids, outcomes=outcomes) if hold else GenerationPlan(release=ids, outcomes=outcomes)
+def plan_hold(world: World, backups: Sequence[Backup], entries: Sequence[JournalEntry]) -> GenerationPlan:
+    """Keep backups whatever the rules say (behaviour.md §5); one whose drop waits is a generation again.
+
+    :param entries: the open steps of interrupted runs: what one of them concerns is recovered first.
+
+    Decided: a copy made by OPC that nobody reads, and that no tape leg waits for, was perhaps overwritten in part when
+    a run was refused or broke off; it is not made a generation again.
+    """
+    leaving = [one for one in backups if one.disk is not None and one.disk.state is DiskState.LEAVING]
+    refusals = []
+    for backup in backups:
+        name = world.name(backup.tv)
+        if any(_concerns(entry, backup) for entry in entries):
+            refusals.append(refuse_journalled(name, backup))
+        elif backup in leaving and backup.disk is not None and not backup.copy_type.mirror:
+            if not world.needed_by_tape(backup.disk.bv, backup.tv):
+                refusals.append(refuse_going(name, backup))
+    ids = tuple(backup.id for backup in backups if not backup.hold)
+    again = tuple(backup.id for backup in leaving)
+    outcomes = tuple(
+        Outcome(one, "held" if one.id in (*ids, *again) else "none", "kept" if one.id in again else "none")
+        for one in backups
+    )
+    return GenerationPlan(ids, again, outcomes=outcomes, refusals=tuple(refusals))
+
+
+def _concerns(entry: JournalEntry, backup: Backup) -> bool:
+    """Tell whether an interrupted step takes, or has taken, the disk copy of a backup away."""
+    if backup.disk is None or entry.tv != backup.tv:
+        return False
+    bv = backup.disk.bv
+    on_it = entry.payload.get("bv") == [bv.array, bv.device_id]
+    return entry.payload.get("strikes") == backup.id or (on_it and backup.disk.state is DiskState.LEAVING)
+
+
+def plan_release(backups: Sequence[Backup]) -> GenerationPlan:
+    """Keep backups no longer than the rules say (behaviour.md §5)."""
+    ids = tuple(backup.id for backup in backups if backup.hold)
+    outcomes = tuple(Outcome(backup, "released" if backup.id in ids else "none") for backup in backups)
+    return GenerationPlan(release=ids, outcomes=outcomes)
 
 
 def plan_absent(world: World, backups: Sequence[Backup], wanted: Deletion) -> GenerationPlan:
@@ -222,12 +263,15 @@ def projected(world: World, plan: GenerationPlan) -> World:
         world = _without_tape(world, drop)
     world = project(world, plan.disk)
     changed = {**dict.fromkeys(plan.hold, True), **dict.fromkeys(plan.release, False)}
-    if not changed:
+    if not changed and not plan.again:
         return world
-    backups = {
-        tv: tuple(replace(one, hold=changed.get(one.id, one.hold)) for one in history)
-        for tv, history in world.backups.items()
-    }
+
+    def kept(one: Backup) -> Backup:
+        again = one.disk is not None and one.id in plan.again
+        disk = replace(one.disk, state=DiskState.VALID) if one.disk is not None and again else one.disk
+        return replace(one, hold=changed.get(one.id, one.hold), disk=disk)
+
+    backups = {tv: tuple(kept(one) for one in history) for tv, history in world.backups.items()}
     return replace(world, backups=backups)
 
 

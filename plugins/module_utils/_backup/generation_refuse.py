@@ -23,6 +23,30 @@ def refuse_held(name: str, backup: Backup) -> BackupError:
     )
 
 
+def refuse_journalled(name: str, backup: Backup) -> BackupError:
+    """A run was interrupted while it took the disk copy away: nobody knows yet whether it is whole."""
+    return BackupError(
+        ErrorClass.BUSY,
+        f"A run was interrupted while it overwrote the disk copy of backup {backup.id} of {name}.",
+        next_step=f"Let the next eternus_sync or eternus_backup of {name}, or eternus_reconcile with repair: [journal], "
+        "settle it; then hold the backup if it is still there.",
+        volume=name,
+        backup=backup.id,
+    )
+
+
+def refuse_going(name: str, backup: Backup) -> BackupError:
+    """A struck copy that nothing protects may be overwritten in part."""
+    return BackupError(
+        ErrorClass.POLICY_VIOLATION,
+        f"The disk copy of backup {backup.id} of {name} was struck, and nothing has kept it since: it is dropped next.",
+        next_step="Delete it (eternus_generation, state: absent, media: disk), and hold what tape keeps of the backup, "
+        "or another one.",
+        volume=name,
+        backup=backup.id,
+    )
+
+
 def refuse_being_written(name: str, backup: Backup, copies: Sequence[TapeCopy]) -> BackupError:
     """Somebody writes or verifies a tape copy."""
     numbers = ", ".join(str(copy.number) for copy in copies)

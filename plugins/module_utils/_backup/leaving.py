@@ -21,14 +21,14 @@ _WAITING = (TapeState.QUEUED, TapeState.WRITING)
 def _done(backup: Backup) -> bool:
     """Tell whether nothing needs a disk copy any more.
 
-    ``LEAVING``: no tape leg waits for it; a failed one protects nothing (§5). ``BORROWED``: every tape copy is written;
+    ``LEAVING``: no hold keeps it, no tape leg waits for it; a failed one protects nothing (§5). ``BORROWED``: every tape copy is written;
     a failed leg keeps it until it is run again (§3).
     """
     if backup.disk is None or backup.disk.state is DiskState.VALID:
         return False
     if backup.disk.state is DiskState.BORROWED:
         return bool(backup.tape) and all(copy.state is TapeState.WRITTEN for copy in backup.tape)
-    return not any(copy.state in _WAITING for copy in backup.tape)
+    return not backup.hold and not any(copy.state in _WAITING for copy in backup.tape)
 
 
 def overwritten(records: Records, tv: VolumeRef, bv: VolumeRef) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import DropGeneration, FreeVolume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, DiskState
 
 
 def surplus(world: World, tv: VolumeRef, generations: int) -> tuple[DropGeneration, ...]:
@@ -23,8 +23,13 @@ def surplus(world: World, tv: VolumeRef, generations: int) -> tuple[DropGenerati
 
 def overdue_drops(world: World, tv: VolumeRef) -> tuple[DropGeneration, ...]:
     """Return the drops that had to wait and that nobody hinders any more (behaviour.md §5)."""
-    leaving = [b for b in world.backups.get(tv, ()) if b.disk is not None and not b.good_on_disk]
+    leaving = [b for b in world.backups.get(tv, ()) if b.disk is not None and not b.good_on_disk and not _held(b)]
     return tuple(step for step in (drop(world, backup) for backup in leaving) if not step.wait)
+
+
+def _held(backup: Backup) -> bool:
+    """Tell whether a hold keeps a disk copy whose drop waited; one that is only borrowed goes all the same (§3, §5)."""
+    return backup.hold and backup.disk is not None and backup.disk.state is DiskState.LEAVING
 
 
 def idle_volumes(world: World, tv: VolumeRef) -> tuple[FreeVolume, ...]:
