@@ -86,18 +86,20 @@ class RestoreRequest:
 def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
     """Copy a backup onto its TV, or onto another volume of the same size, and wait; history is unchanged.
 
-    A wait that runs out is no failure: the result says how far it is, the same call again goes on waiting. A backup
-    that has to come from tape is chosen and checked here, and written by the tape server: nothing is changed.
+    A wait that runs out is no failure: the result says how far it is, the same call again goes on waiting while the
+    copy runs. Once it has ended, it restores again, unless the key is the same. A backup that has to come from tape is
+    chosen and checked here, and written by the tape server: nothing is changed.
     """
     tv, target = _volumes(ctx, request)
     if ctx.check_mode:
         asked = _ask(ctx, request, tv, target)
         return result_of(asked, None, foresee(ctx, asked.world, [tv])[1])
     with operation(ctx, {tv, target.ref}) as work:
-        warnings = recover(work, [tv], restores=False)
+        warnings = recover(work, [tv])
         asked = _ask(ctx, request, tv, target)
+        if settle_restores(ctx, asked.world.sessions, targets=[target.ref]):  # one from another volume's backup
+            asked = _ask(ctx, request, tv, target)
         if asked.step is not None:
-            settle_restores(ctx, asked.world.sessions, targets=[target.ref])
             _start(work, asked, asked.step)
     try:
         session = _wait(ctx, asked, wait)
@@ -215,12 +217,16 @@ def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -
 
 
 def _under_way(asked: Asked) -> bool:
-    """Tell whether this very restore was started and nobody has noticed its end yet: it is not started again."""
+    """Tell whether this very restore runs, or is so young that the array may not show it yet: it is not started again.
+
+    One that has ended unnoticed is another matter: the target may have been written since.
+    """
     bv, target = asked.chosen.bv, asked.target.ref
     marker = asked.world.undefined.get(target)
-    readers = asked.world.readers.get(bv, ()) if bv is not None else ()
-    mine = any(reader.owner == restore_owner(target) for reader in readers)
-    return mine and marker is not None and (marker.backup_id, marker.reason) == (asked.chosen.backup.id, RUNNING)
+    if bv is None or marker is None or (marker.backup_id, marker.reason) != (asked.chosen.backup.id, RUNNING):
+        return False
+    mine = any(reader.owner == restore_owner(target) for reader in asked.world.readers.get(bv, ()))
+    return mine and ((bv, target) in asked.world.sessions or marker.since + SETTLED > asked.world.now)
 
 
 def _start(work: Operation, asked: Asked, step: RestoreCopy) -> None:

@@ -114,16 +114,6 @@ def test_a_wait_that_runs_out_is_no_failure_and_the_next_call_goes_on(house, ora
     assert marked(house) == []
 
 
-def test_a_restore_that_ended_meanwhile_is_not_started_again(house, oradata):
-    run(house, wait=Wait(0.5, 1.0))
-    house.clock.sleep(60)
-    house.fabric.write(house.by_name["oradata"].ref, 1, 1234)
-    again = run(house)
-    assert (again.values["finished"], again.changed) == (True, False)
-    assert content(house, "oradata")[1] == 1234
-    assert marked(house) == []
-
-
 @pytest.mark.rule("R9.8")
 def test_one_key_never_restores_twice(house, oradata):
     assert run(house, key="job-9").changed

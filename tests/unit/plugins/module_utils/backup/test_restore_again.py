@@ -1,0 +1,74 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restore that is asked for again, cancelled by another job, or foreseen after a crash: behaviour.md §6."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.eternus.backup.plugins.module_utils._backup import restore
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore import RestoreRequest
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import NO_PATIENCE, PATIENCE
+
+
+@pytest.fixture
+def oradata(house):
+    """A TV with one generation of what was 11; it is 99 since."""
+    tv = house.tv("oradata", 3)
+    house.fabric.write(tv, 0, 11)
+    house.cycle("oradata")
+    house.fabric.write(tv, 0, 99)
+    return tv
+
+
+def outcome(house, wait=PATIENCE, **request):
+    """Restore; return whether it changed anything, how it is, and the target's first block."""
+    result = house.restore("oradata", wait=wait, **request)
+    return result.changed, result.values["restore"]["state"], house.content(request.get("target") or "oradata")[0]
+
+
+def foreseen(house, **request):
+    """Return what check mode says of a restore onto the TV."""
+    wanted = RestoreRequest("oradata", **{"confirm": "oradata", **request})
+    return restore.restore(house.context(check=True), wanted, PATIENCE)
+
+
+@pytest.mark.rule("R6.1")
+def test_once_a_restore_has_ended_the_same_one_restores_again(house, oradata):
+    outcome(house, wait=NO_PATIENCE)
+    house.clock.sleep(86400)
+    house.fabric.write(oradata, 0, 99)
+    assert foreseen(house).changed
+    assert outcome(house) == (True, "finished", 11)
+    assert house.look().undefined == {}
+    assert house.look().readers == {}
+
+
+@pytest.mark.rule("R6.1")
+def test_that_holds_for_another_target_too(house, oradata):
+    scratch = house.volume("scratch", None).ref
+    outcome(house, target="scratch", wait=NO_PATIENCE)
+    house.clock.sleep(86400)
+    house.fabric.write(scratch, 0, 99)
+    assert outcome(house, target="scratch") == (True, "finished", 11)
+
+
+@pytest.mark.rule("R9.8")
+def test_a_key_whose_restore_ended_unnoticed_does_not_restore_again(house, oradata):
+    outcome(house, key="job-9", wait=NO_PATIENCE)
+    house.clock.sleep(86400)
+    house.fabric.write(oradata, 0, 99)
+    assert outcome(house, key="job-9") == (False, "finished", 99)
+    assert house.look().undefined == {}
+    assert outcome(house, key="job-10") == (True, "finished", 11)
+
+
+@pytest.mark.rule("R9.6")
+def test_a_restore_that_the_list_does_not_show_yet_is_waited_for(house, oradata):
+    house.clock.sleep(60)
+    house.fabric.stale = 8.0
+    outcome(house, wait=NO_PATIENCE)
+    assert outcome(house, wait=Wait(1.0, 60.0)) == (False, "finished", 11)
