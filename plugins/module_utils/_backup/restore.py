@@ -48,7 +48,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_nam
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import overwritten
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_view import Asked, result_of
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import end_reading, settle_restores
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restored import (
+    end_reading,
+    settle_restores,
+    settle_seen,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
@@ -104,8 +108,8 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
     try:
         session = _wait(ctx, asked, wait)
     except BackupError as error:
-        going_on = f"The copy onto {target.name} was started, and {target.name} is undefined until it has ended."
-        raise with_unchanged(error, going_on, changed=asked.step is not None) from error
+        left = f"The generation is unchanged; the content of {target.name} is undefined until a restore has ended."
+        raise with_unchanged(error, left, changed=asked.step is not None) from error
     return result_of(asked, session, warnings, read_back=True)
 
 
@@ -292,8 +296,21 @@ def _wait(ctx: Context, asked: Asked, wait: Wait) -> Optional[Session]:
     waited = wait_until(look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock)
     if not waited.satisfied:
         return waited.last or Session(bv, asked.target.ref, CopyType.OPC, SessionState.EXECUTING)
-    settle_restores(ctx, None, targets=[asked.target.ref])
+    marker = settle_seen(ctx, bv, asked.target.ref)
+    if marker is not None:
+        raise _not_whole(asked, marker)
     return None
+
+
+def _not_whole(asked: Asked, marker: UndefinedTarget) -> BackupError:
+    """A session that has gone is no copy that has ended: another job may have cancelled it (behaviour.md §6)."""
+    name = asked.target.name
+    return BackupError(
+        ErrorClass.COPY_FAILED if marker.reason == FAILED else ErrorClass.TARGET_UNDEFINED,
+        f"The copy of backup {asked.chosen.backup.id} onto {name} has gone, but {name} is not whole: {marker.reason}.",
+        next_step="Find out who ended it, or restores another backup onto it; then restore again.",
+        volume=name,
+    )
 
 
 def _broke(ctx: Context, asked: Asked, session: Session) -> BackupError:
@@ -304,7 +321,6 @@ def _broke(ctx: Context, asked: Asked, session: Session) -> BackupError:
     return BackupError(
         ErrorClass.COPY_FAILED,
         f"The {session.copy_type.value} copy onto {asked.target.name} is {session.state.value} on the array.",
-        unchanged=f"The generation is unchanged; the content of {asked.target.name} is undefined.",
         next_step="Find the cause on the array, cancel with eternus_restore, state: cancelled, and restore again.",
         volume=asked.target.name,
     )

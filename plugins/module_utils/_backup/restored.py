@@ -47,14 +47,14 @@ def running_restores(
 
 def settle_restores(
     ctx: Context,
-    sessions: Optional[Mapping[tuple[VolumeRef, VolumeRef], Session]],
+    sessions: Mapping[tuple[VolumeRef, VolumeRef], Session],
     *,
     tvs: Collection[VolumeRef] = (),
     targets: Collection[VolumeRef] = (),
 ) -> list[VolumeRef]:
     """Clear the markers of restores that have ended; their generations are read no more, and go if they had to wait.
 
-    :param sessions: what the array shows; None when the caller has seen the end himself.
+    :param sessions: what the array shows.
     """
     with ctx.catalog.read() as records:
         if not running_restores(records, tvs, targets):
@@ -62,14 +62,26 @@ def settle_restores(
     ended = []
     with ctx.catalog.begin() as records:
         for marker, reader in running_restores(records, tvs, targets):
-            if sessions is not None:
-                young = marker.since + SETTLED > ctx.clock.now()
-                if young or (reader.bv, marker.volume) in sessions:
-                    continue
+            young = marker.since + SETTLED > ctx.clock.now()
+            if young or (reader.bv, marker.volume) in sessions:
+                continue
             records.clear_undefined(marker.volume)
             end_reading(records, marker.volume, reader.bv)
             ended.append(marker.volume)
     return ended
+
+
+def settle_seen(ctx: Context, bv: VolumeRef, target: VolumeRef) -> Optional[UndefinedTarget]:
+    """Settle the restore whose session the caller has seen go; return the marker that stays.
+
+    One stays where the copy has not ended but was cancelled or broke, or where another restore writes the target now.
+    """
+    with ctx.catalog.begin() as records:
+        for marker, reader in running_restores(records, (), [target]):
+            if (reader.bv, marker.volume) == (bv, target):
+                records.clear_undefined(target)
+                end_reading(records, target, bv)
+        return next(iter(records.undefined_targets([target])), None)
 
 
 def end_reading(records: Records, target: VolumeRef, bv: VolumeRef) -> None:

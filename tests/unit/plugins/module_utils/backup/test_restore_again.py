@@ -9,7 +9,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup import restore
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import Choice
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore import RestoreRequest
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import NO_PATIENCE, PATIENCE
 
@@ -72,3 +74,47 @@ def test_a_restore_that_the_list_does_not_show_yet_is_waited_for(house, oradata)
     house.fabric.stale = 8.0
     outcome(house, wait=NO_PATIENCE)
     assert outcome(house, wait=Wait(1.0, 60.0)) == (False, "finished", 11)
+
+
+def while_it_copies(house, act, target="scratch"):
+    """Do something once, as another job, while a restore onto a target is waited for."""
+    done = []
+
+    def listener(_seconds):
+        if not done and any(key[1] == house.by_name[target].ref for key in house.fabric.copies):
+            done.append(True)
+            act()
+
+    house.clock.listeners.append(listener)
+
+
+@pytest.mark.rule("R6.5", "R6.5a")
+def test_a_restore_that_another_job_cancels_is_not_reported_as_finished(house, oradata):
+    house.volume("scratch", None)
+    house.fabric.copy_seconds = 50.0
+    while_it_copies(house, lambda: house.cancel_restore("oradata", "scratch"))
+    with pytest.raises(BackupError) as caught:
+        outcome(house, target="scratch")
+    assert caught.value.error_class.value == "target_undefined"
+    assert "a restore was cancelled" in caught.value.message
+    assert caught.value.changed
+    assert [one.reason for one in house.look().undefined.values()] == ["a restore was cancelled"]
+
+
+@pytest.mark.rule("R6.5a")
+def test_the_end_of_a_cancelled_restore_does_not_end_the_one_that_follows_it(house, oradata):
+    house.cycle("oradata")
+    older = house.generations("oradata")[1].id
+    house.volume("scratch", None)
+    house.fabric.copy_seconds = 50.0
+
+    def instead():
+        house.cancel_restore("oradata", "scratch")
+        house.restore("oradata", "scratch", wait=NO_PATIENCE, choice=Choice(backup_id=older))
+
+    while_it_copies(house, instead)
+    with pytest.raises(BackupError) as caught:
+        outcome(house, target="scratch")
+    assert caught.value.error_class.value == "target_undefined"
+    assert [one.backup_id for one in house.look().undefined.values()] == [older]
+    assert outcome(house, target="scratch", choice=Choice(backup_id=older)) == (False, "finished", 11)
