@@ -69,10 +69,12 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
         parts["running"] = [*_running_sessions(world), *_running_tape(world, tvs)]
     if "sessions" in wanted:
         parts["sessions"] = [_session(world, session) for session in sessions]
+    broken = _not_whole(world, tvs)
     parts["summary"] = {
         **_counts(world, tvs),
         "overdue": [row["volume"] for row in policies if row["overdue"]],
         "unproven": [row["volume"] for row in policies if row["media"] != Media.DISK.value and not row["proven_tape"]],
+        "broken": [backup.id for backup in broken],
         "pool": dict(Counter(row["use"] for row in pool)),
         "arrays": sorted(ctx.arrays),
         "interrupted": len(open_entries),
@@ -84,13 +86,14 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
         f"An earlier run was interrupted at {entry.kind} of {world.name(entry.tv)}; the next run settles it."
         for entry in open_entries
     ]
+    told.extend(_told_broken(world, backup) for backup in broken)
     return Result(changed=False, values=values, warnings=told)
 
 
 def last_good(world: World, tv: VolumeRef) -> Optional[Backup]:
-    """Return the newest backup that can be restored: on disk, or written to tape."""
+    """Return the newest backup that can be restored: whole on disk, or written to tape."""
     history = reversed(world.backups.get(tv, ()))
-    return next((backup for backup in history if _good(backup)), None)
+    return next((backup for backup in history if _good(world, backup)), None)
 
 
 def overdue(world: World, policy: Policy) -> bool:
@@ -124,8 +127,26 @@ def use_of(world: World, bv: RegisteredVolume) -> str:
     return "Backup (used-T)" if tracked else "Backup (used)"
 
 
-def _good(backup: Backup) -> bool:
-    return backup.good_on_disk or backup.good_on_tape
+def _good_on_disk(world: World, backup: Backup) -> bool:
+    """Tell whether its disk copy is a generation that can be read; a snapshot that has failed is none (§3)."""
+    return backup.good_on_disk and not world.spoiled(backup)
+
+
+def _good(world: World, backup: Backup) -> bool:
+    return _good_on_disk(world, backup) or backup.good_on_tape
+
+
+def _not_whole(world: World, tvs: Sequence[VolumeRef]) -> list[Backup]:
+    """Return the generations, and what is borrowed for tape, whose snapshot has failed on the array."""
+    return [one for tv in tvs for one in world.backups.get(tv, ()) if one.whole_on_disk and world.spoiled(one)]
+
+
+def _told_broken(world: World, backup: Backup) -> str:
+    bv = world.name(backup.disk.bv) if backup.disk is not None else ""
+    return (
+        f"The disk copy of backup {backup.id} of {world.name(backup.tv)} is not whole: its {backup.copy_type.value} "
+        f"session onto {bv} has failed on the array. eternus_reconcile shows it; take another backup."
+    )
 
 
 def _policy(world: World, policy: Policy, tests: Sequence[RestoreTest]) -> dict[str, Any]:
@@ -225,7 +246,7 @@ def _counts(world: World, tvs: Sequence[VolumeRef]) -> dict[str, int]:
     return {
         "volumes": len(tvs),
         "backups": len(history),
-        "on_disk": sum(backup.good_on_disk for backup in history),
+        "on_disk": sum(_good_on_disk(world, backup) for backup in history),
         "on_tape": sum(backup.good_on_tape for backup in history),
         **{f"tape_{state.value}": legs[state] for state in (TapeState.QUEUED, TapeState.WRITING, TapeState.FAILED)},
     }
