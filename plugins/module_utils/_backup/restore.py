@@ -96,13 +96,13 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
     """
     tv, target = _volumes(ctx, request)
     if ctx.check_mode:
-        asked = _ask(ctx, request, tv, target)
-        return result_of(asked, None, foresee(ctx, asked.world, [tv])[1])
+        world, warnings = foresee(ctx, _look(ctx, tv), [tv])
+        return result_of(_ask(ctx, request, tv, target, world), None, warnings)
     with operation(ctx, {tv, target.ref}) as work:
         warnings = recover(work, [tv])
-        asked = _ask(ctx, request, tv, target)
+        asked = _ask(ctx, request, tv, target, _look(ctx, tv))
         if settle_restores(ctx, asked.world.sessions, targets=[target.ref]):  # one from another volume's backup
-            asked = _ask(ctx, request, tv, target)
+            asked = _ask(ctx, request, tv, target, _look(ctx, tv))
         if asked.step is not None:
             _start(work, asked, asked.step)
     try:
@@ -197,17 +197,24 @@ def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
     )
 
 
-def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume) -> Asked:
+def _look(ctx: Context, tv: VolumeRef) -> World:
+    """Look at everything that a plan needs; the TV's own array need not be there."""
+    sessions = session_list(ctx)
+    capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
+    with ctx.catalog.read() as records:
+        return read_world(ctx, records, sessions, capabilities, [tv])
+
+
+def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume, world: World) -> Asked:
     """Choose and plan. Both ends' arrays are needed; the TV's own only where it is one of them [decided]:
 
     what came from another array (REC) can be brought back onto a third volume when that array has burnt down.
     """
-    sessions = session_list(ctx)
-    capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
     with ctx.catalog.read() as records:
-        world = read_world(ctx, records, sessions, capabilities, [tv])
         used = target.ref in records.used_keys(restore_key(request.key), [target.ref])
         shown = overwritten(records, target.ref)
+    marker = world.undefined.get(target.ref)  # as check mode foresees it
+    shown["undefined"] = marker.reason if marker else None
     chosen = choose(world, tv, request.choice)
     for end in (chosen.bv or target.ref, target.ref):
         ctx.array_of(end)

@@ -13,6 +13,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore import RestoreRequest
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import Fault, Killed
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import NO_PATIENCE, PATIENCE
 
 
@@ -118,3 +119,48 @@ def test_the_end_of_a_cancelled_restore_does_not_end_the_one_that_follows_it(hou
     assert caught.value.error_class.value == "target_undefined"
     assert [one.backup_id for one in house.look().undefined.values()] == [older]
     assert outcome(house, target="scratch", choice=Choice(backup_id=older)) == (False, "finished", 11)
+
+
+def as_foreseen(house):
+    """Tell of the same restore in check mode and then in earnest: which moment, from where, and its generation."""
+    house.clock.sleep(400)
+    house.volume("scratch", None)
+    shown = [foreseen(house, target="scratch"), house.restore("oradata", "scratch")]
+    rows = [result.values["restore"] for result in shown]
+    return [(result.changed, row["point_in_time"], row["backup_volume"]) for result, row in zip(shown, rows)]
+
+
+@pytest.mark.rule("R9.3")
+def test_check_mode_restores_the_backup_that_an_interrupted_run_took(house, oradata):
+    house.equivalent("oradata")
+    house.clock.sleep(60)
+    house.array.faults.append(Fault("suspend", "killed_after"))
+    with pytest.raises(Killed):
+        house.backup("oradata")
+    check, real = as_foreseen(house)
+    assert check == real
+    assert real[2] == house.on("oradata")[0] == "bv2"
+
+
+@pytest.mark.rule("R9.3")
+def test_check_mode_restores_the_generation_that_an_interrupted_run_did_not_overwrite(house):
+    house.tv("oradata", 1, method="differential", generations=1)
+    house.backup("oradata")
+    house.clock.sleep(60)
+    house.array.faults.append(Fault("resume", "killed_before"))
+    with pytest.raises(Killed):
+        house.backup("oradata")
+    check, real = as_foreseen(house)
+    assert check == real
+    assert real[0]
+
+
+@pytest.mark.rule("R9.3")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_check_mode_starts_anew_what_died_around_its_start(house, oradata, when):
+    house.array.faults.append(Fault("start", f"killed_{when}"))
+    with pytest.raises(Killed):
+        house.restore("oradata")
+    house.clock.sleep(400)
+    assert foreseen(house).changed
+    assert outcome(house) == (True, "finished", 11)
