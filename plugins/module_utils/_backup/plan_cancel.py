@@ -13,6 +13,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
     refuse_foreign,
     refuse_serves_another,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import RUNNING
 from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import idle_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     FreeVolume,
@@ -20,7 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     ReleaseCopy,
     Step,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
+from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
@@ -85,9 +86,11 @@ def release(world: World, session: Session) -> ReleaseCopy:
 
 def _reserved(world: World, tv: VolumeRef, bv: VolumeRef) -> bool:
     """Tell whether a BV is only reserved, as the target of a restore that has ended or been cancelled (§6)."""
-    row = world.allocations.get(bv)
+    row, marker = world.allocations.get(bv), world.undefined.get(bv)
     mine = row is not None and row.tv == tv and row.copy_type is None
-    return mine and not world.touching(bv) and not world.readers.get(bv)
+    # The list may not show yet the session of a restore that has just begun.
+    begun = marker is not None and marker.reason == RUNNING and marker.since + SETTLED > world.now
+    return mine and not begun and not world.touching(bv) and not world.readers.get(bv)
 
 
 def _wanted(world: World, session: Session, bvs: Collection[VolumeRef], every: bool) -> bool:

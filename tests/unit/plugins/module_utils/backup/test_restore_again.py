@@ -164,3 +164,18 @@ def test_check_mode_starts_anew_what_died_around_its_start(house, oradata, when)
     house.clock.sleep(400)
     assert foreseen(house).changed
     assert outcome(house) == (True, "finished", 11)
+
+
+@pytest.mark.rule("R6.4b")
+def test_a_reserved_target_is_not_released_while_the_list_does_not_show_its_restore_yet(house, oradata):
+    house.clock.sleep(60)
+    house.fabric.copy_seconds = 500.0
+    house.fabric.stale = 8.0
+    (target, *_more) = house.unused()
+    outcome(house, target=target, wait=NO_PATIENCE)
+    assert not house.cancel("oradata", bvs=[target]).changed
+    assert target not in house.unused()
+    house.clock.sleep(1000)
+    assert house.cancel("oradata", bvs=[target]).changed
+    assert house.look().readers == {}
+    assert target in house.unused()
