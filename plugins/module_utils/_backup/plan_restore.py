@@ -70,7 +70,7 @@ def choose(world: World, tv: VolumeRef, choice: Choice) -> Chosen:
         found = next((backup for backup in history if backup.id == choice.backup_id), None)
         if found is None:
             raise _no_backup(f"{name} has no backup {choice.backup_id}.", "See eternus_backup_info for its history.")
-        return _copy_of(name, found, choice.source)
+        return _copy_of(name, found, choice.source, spoiled=world.spoiled(found))
     whole = [one for one in history if one.good_on_tape or (one.whole_on_disk and choice.source is not Source.TAPE)]
     if choice.at is not None:
         at = choice.at
@@ -78,16 +78,17 @@ def choose(world: World, tv: VolumeRef, choice: Choice) -> Chosen:
         if found is None:
             where = " on tape" if choice.source is Source.TAPE else ""
             raise _no_backup(f"{name} has no backup of {at.isoformat()} or before{where}.", "Choose a later time.")
-        return _copy_of(name, found, choice.source)
+        return _copy_of(name, found, choice.source, spoiled=world.spoiled(found))
     counted = world.generations(tv) if choice.source is Source.DISK else whole
     number = 1 if choice.generation is None else choice.generation
     if not 1 <= number <= len(counted):
         raise _no_generation(name, choice.source, len(counted), number)
-    return _copy_of(name, counted[number - 1], choice.source)
+    return _copy_of(name, counted[number - 1], choice.source, spoiled=world.spoiled(counted[number - 1]))
 
 
-def _copy_of(name: str, backup: Backup, source: Source) -> Chosen:
-    if source is not Source.TAPE and backup.whole_on_disk:
+def _copy_of(name: str, backup: Backup, source: Source, *, spoiled: bool) -> Chosen:
+    better = source is Source.ANY and spoiled and on_tape(backup) is not None
+    if source is not Source.TAPE and backup.whole_on_disk and not better:
         return Chosen(backup)
     copy = on_tape(backup)
     if copy is None or source is Source.DISK:
@@ -115,6 +116,8 @@ def plan_restore(world: World, chosen: Chosen, target: Volume, *, confirm: str, 
         raise _unconfirmed(target, confirm)
     if bv is None:
         return None
+    if world.spoiled(backup):
+        raise _not_whole(world, backup, bv)
     for end in (bv, target.ref):
         if len(world.touching(end)) + 1 > world.session_limit(end.array):
             raise refuse_session_limit(world, end, len(world.touching(end)), world.session_limit(end.array))
@@ -224,6 +227,18 @@ def _unsupported(world: World, backup: Backup, bv: VolumeRef, serial: str, copy_
         next_step=tape if backup.good_on_tape else "Check the array's Advanced Copy licence, or name another target.",
         array=serial,
         offered=offered,
+    )
+
+
+def _not_whole(world: World, backup: Backup, bv: VolumeRef) -> BackupError:
+    state = world.sessions[(backup.tv, bv)].state.value
+    tape = f"Restore it from tape: tape_restore with backup_id: {backup.id}."
+    return BackupError(
+        ErrorClass.COPY_FAILED,
+        f"Backup {backup.id} is not whole: the copy onto {world.name(bv)} that made it is {state} on the array.",
+        next_step=tape if backup.good_on_tape else "Restore another backup, and find the cause on the array.",
+        volume=world.name(backup.tv),
+        backup_id=backup.id,
     )
 
 
