@@ -25,9 +25,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
     refuse_method,
     refuse_no_policy,
     refuse_not_equivalent,
+    refuse_resumed,
     refuse_undefined,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import overdue_drops, surplus
+from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import before_tape, overdue_drops, surplus
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     DropGeneration,
     Plan,
@@ -79,7 +80,7 @@ def satisfied_by(world: World, tv: VolumeRef, request: BackupRequest) -> Optiona
         return next((backup for backup in history if backup.id == request.used[tv]), None)
     if request.max_age is None:
         return None
-    good = [b for b in history if b.good_on_disk or b.good_on_tape]
+    good = [b for b in history if (b.whole_on_disk and not world.spoiled(b)) or b.good_on_tape]
     newest = good[-1] if good else None
     return newest if newest is not None and newest.point_in_time >= world.now - request.max_age else None
 
@@ -95,6 +96,8 @@ def plan_backup(
     for unit in units(world, tvs):
         wanted = [tv for tv in unit if tv not in request.used and satisfied_by(world, tv, request) is None]
         policy = world.policies.get(unit[0])
+        if policy is not None and policy.group and not wanted and not _one_backup(world, unit, request):
+            wanted = list(unit)
         group = policy.group if policy is not None and wanted else ""
         if group and len(wanted) < len(unit):
             if request.key and any(tv in request.used for tv in unit):
@@ -114,6 +117,14 @@ def plan_backup(
             mine.extend(one)
         steps.extend(_with_certainty(world, mine, request))
     return Plan(tuple(steps), tuple(refusals), tuple(warnings))
+
+
+def _one_backup(world: World, unit: Sequence[VolumeRef], request: BackupRequest) -> bool:
+    """Tell whether what answers the request for the members of a group is one backup of that group."""
+    if request.key:
+        return True
+    found = [satisfied_by(world, tv, request) for tv in unit]
+    return len({one.group_id if one is not None else "" for one in found}) == 1 and bool(found[0] and found[0].group_id)
 
 
 def _not_free_yet(world: World, steps: Sequence[Step]) -> World:
@@ -226,6 +237,9 @@ def _split(
     """Split the equivalent pair (behaviour.md §2.3); before that it is refused."""
     if session is None or session.state is not SessionState.EQUIVALENT:
         raise refuse_not_equivalent(world, policy.tv)
+    spoiled = world.resumed(session)
+    if spoiled is not None:
+        raise refuse_resumed(world, session, spoiled)
     suspend = policy.suspend if request.suspend is None else request.suspend
     backup = replace(backup, method=Method.SYNCHRONIZED, suspend=suspend)
     backup = placed(backup, policy, session.target, session.copy_type)
@@ -241,7 +255,9 @@ def after_record(world: World, backup: Backup, policy: Optional[Policy]) -> tupl
     """
     steps: list[Step] = list(overdue_drops(world, backup.tv))
     if policy is not None:
-        steps.extend(surplus(project(world, steps), backup.tv, policy.generations))
+        kept = project(world, steps)
+        staged = policy.media.staged or policy.method is Method.TAPE_ONLY
+        steps.extend(before_tape(kept, backup.tv) if staged else surplus(kept, backup.tv, policy.generations))
     if backup.copy_type.mirror and not backup.suspend and backup.disk is not None:
         steps.append(ReleaseCopy(backup.tv, backup.disk.bv, backup.copy_type, free=False))
     return tuple(steps)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_foreign,
+    refuse_resumed,
     refuse_serves_another,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import RUNNING
@@ -42,6 +43,10 @@ def plan_cancel(
         steps.extend(FreeVolume(tv, bv) for bv in bvs if _reserved(world, tv, bv))
         for session in (*world.mirrors_of(tv), *_snapshots(world, tv)):
             if not _wanted(world, session, bvs, every):
+                continue
+            spoiled = world.resumed(session) if world.ours(session) else None
+            if spoiled is not None:
+                refusals.append(refuse_resumed(world, session, spoiled))
                 continue
             if _carries_what_is_copied(world, session):
                 if bvs:

@@ -32,7 +32,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
     refuse_no_copy_type,
     refuse_still_copying,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import idle_volumes, overdue_drops
+from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import (
+    counted,
+    idle_volumes,
+    overdue_drops,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     ReleaseCopy,
     SnapCopy,
@@ -91,8 +95,8 @@ def rotates_safely(policy: Policy) -> bool:
 
 def _oldest(world: World, policy: Policy) -> Optional[Backup]:
     """Return the generation that is to be overwritten; held ones do not count (§5). None while some are missing."""
-    counted = [one for one in world.generations(policy.tv) if not one.hold]
-    return counted[-1] if len(counted) >= policy.generations else None
+    found = counted(world, policy.tv)
+    return found[-1] if len(found) >= policy.generations else None
 
 
 def _may_overwrite(world: World, policy: Policy, oldest: Backup) -> bool:
@@ -112,9 +116,10 @@ def _overwrite(
     _refuse_needed(world, tv, bv, oldest, drop_untaped)
     session = world.sessions.get((tv, bv))
     untaped = tuple(copy for copy in oldest.tape if copy.state is TapeState.QUEUED)
-    if session is not None and copy_type is CopyType.QUICK_OPC and session.copy_type is copy_type:
-        if session.state is not SessionState.TRACKING:
-            raise refuse_still_copying(world, session)
+    tracked = session is not None and copy_type is CopyType.QUICK_OPC and session.copy_type is copy_type
+    if session is not None and tracked and session.state is SessionState.EXECUTING:
+        raise refuse_still_copying(world, session)
+    if session is not None and tracked and session.state is SessionState.TRACKING:
         snap = SnapCopy(tv, bv, copy_type, placed(backup, policy, bv, copy_type), True, oldest.id, untaped)
         return (), replace(snap, before=_state(oldest), synced_at=session.synced_at)
     ended = () if session is None else (_end(session, oldest),)
@@ -157,8 +162,9 @@ def _differential(
     oldest = _oldest(world, policy)
     if oldest is not None and _may_overwrite(world, policy, oldest) and _bv(oldest).array == tv.array:
         return _overwrite(world, policy, backup, oldest, drop_untaped)
-    if without and oldest is None:
-        raise refuse_still_copying(world, without[0])
+    copying = [session for session in without if session.state is SessionState.EXECUTING]
+    if copying and oldest is None:
+        raise refuse_still_copying(world, copying[0])
     return _fresh(world, policy, backup, drop_untaped, seen)
 
 

@@ -25,6 +25,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals im
     refuse_foreign,
     refuse_method,
     refuse_no_policy,
+    refuse_resumed,
     refuse_slot_taken,
     refuse_undefined,
 )
@@ -80,8 +81,8 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> t
     if policy.method not in SYNCHRONIZING:
         raise refuse_method(world, policy, "takes no synchronization")
     active = world.active_mirror(tv)
-    if active is not None and not world.ours(active):
-        raise refuse_foreign(world, active)
+    if active is not None:
+        _refuse_strange(world, active)
     before: tuple[Step, ...] = (*overdue_drops(world, tv), *idle_volumes(world, tv))
     if active is not None:
         return before
@@ -106,6 +107,15 @@ def _plan_one(world: World, tv: VolumeRef, drop_untaped: bool, seen: World) -> t
         if giving_up is not None:
             return (*before, giving_up)
     raise refuse_without_volume(world, tv, policy, seen)
+
+
+def _refuse_strange(world: World, active: Session) -> None:
+    """Refuse a synchronization by other hands: one that the catalog does not know, or that spoils a generation."""
+    if not world.ours(active):
+        raise refuse_foreign(world, active)
+    spoiled = world.resumed(active)
+    if spoiled is not None:
+        raise refuse_resumed(world, active, spoiled)
 
 
 def _slot_holder(world: World, tv: VolumeRef) -> Optional[Session]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +54,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict imp
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, StepState, UsedKey
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Backup,
+    JournalEntry,
+    StepState,
+    UsedKey,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import wait_until
 
@@ -91,18 +96,23 @@ def _settle_journal(
     undoing: list[Item] = []
     releases: list[tuple[JournalEntry, ReleaseCopy]] = []
     with work.transaction() as records:
-        for item, verdict in zip(found, judge(found, sessions, _serving(records))):
+        for item, verdict in zip(found, _judged(records, found, sessions, tvs)):
             step = item.step
             if verdict is Verdict.RECORD and isinstance(step, (SplitCopy, SnapCopy)):
-                taken.append(Taken(step, item.entry, moment(item, sessions)))
+                taken.append(Taken(step, item.entry, moment(item, sessions, work.ctx.clock.now())))
                 outcome = f"backup {step.backup.id} is recorded"
             elif verdict is Verdict.TAKE_BACK and isinstance(step, (SplitCopy, SnapCopy)):
                 undoing.append((step, item.entry))
                 outcome = "its part of a backup that did not become whole is taken back"
             elif verdict is Verdict.NOT_MADE and isinstance(step, (SplitCopy, SnapCopy)):
-                now, whole = work.ctx.clock.now(), surely_not(step, sessions)
+                now, whole = work.ctx.clock.now(), _surely_not(item, found, sessions)
+                if whole and isinstance(step, SnapCopy) and (step.tv, step.bv) in sessions:
+                    step = replace(step, spoiled=False)  # its old session stands: what it carries is whole
                 settle_not_made(records, step, item.entry, sessions, now, refused=whole)
                 outcome = _NOT_MADE[SplitCopy if whole else type(step)]
+            elif verdict is Verdict.NOT_MADE:
+                records.settle([item.entry.id], StepState.UNDONE, work.ctx.clock.now())
+                outcome = "the old session stays"
             elif verdict is Verdict.FINISH and isinstance(step, ReleaseCopy):
                 releases.append((item.entry, step))
                 outcome = "the session is ended now"
@@ -127,8 +137,20 @@ _NOT_MADE = {
 }
 
 
-def _serving(records: Records) -> dict[VolumeRef, VolumeRef]:
-    return {row.bv: row.tv for row in records.allocations()}
+def _judged(records: Records, found: Sequence[Found], sessions: Sessions, tvs: Collection[VolumeRef]) -> list[Verdict]:
+    serving = {row.bv: row.tv for row in records.allocations()}
+    return judge(found, sessions, serving, _carried(records.backups(tvs=tvs)))
+
+
+def _carried(backups: Iterable[Backup]) -> dict[VolumeRef, str]:
+    return {backup.disk.bv: backup.id for backup in backups if backup.disk is not None}
+
+
+def _surely_not(item: Found, found: Sequence[Found], sessions: Sessions) -> bool:
+    """Tell whether a copy was certainly not sent: what it was to overwrite is as it was."""
+    step = item.step
+    ending = {(one.step.tv, one.step.bv) for one in found if isinstance(one.step, ReleaseCopy)}
+    return (step.tv, step.bv) in ending or surely_not(step, sessions)
 
 
 def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[World, list[str]]:
@@ -139,8 +161,10 @@ def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[Wor
         running = running_restores(records, tvs, tvs)
     told = []
     serving = {row.bv: row.tv for row in world.allocations.values()}
-    for item, verdict in zip(found, judge(found, world.sessions, serving)):
-        world = _foreseen(world, item, verdict)
+    carried = _carried(backup for history in world.backups.values() for backup in history)
+    seen = world.sessions
+    for item, verdict in zip(found, judge(found, seen, serving, carried)):
+        world = _foreseen(world, item, verdict, whole=_surely_not(item, found, seen))
         name = world.name(item.step.tv)
         told.append(f"An earlier run was interrupted at {item.entry.kind} of {name}; the next run settles it.")
     for marker, reader in running:
@@ -165,15 +189,15 @@ def _put_back(world: World, step: Taking) -> World:
     return replace(world, backups={**world.backups, step.tv: history})
 
 
-def _foreseen(world: World, item: Found, verdict: Verdict) -> World:
+def _foreseen(world: World, item: Found, verdict: Verdict, *, whole: bool) -> World:
     """Return the world after one open step is settled."""
     step = item.step
     if isinstance(step, (SplitCopy, SnapCopy)):
         if verdict is Verdict.RECORD:
-            backup = replace(step.backup, point_in_time=moment(item, world.sessions))
+            backup = replace(step.backup, point_in_time=moment(item, world.sessions, world.now))
             world = project(world, [replace(step, backup=backup)])
             return project(world, after_record(world, backup, world.policies.get(step.tv)))
-        if surely_not(step, world.sessions):
+        if whole and not (isinstance(step, SnapCopy) and step.spoiled and (step.tv, step.bv) not in world.sessions):
             return _put_back(world, step)
         if isinstance(step, SnapCopy):
             world = without_disk(world, step.tv, step.replaces)

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Policy
+from ansible_collections.eternus.backup.plugins.module_utils._errors import NOTHING_CHANGED, BackupError, ErrorClass
 
 
 def refuse_not_registered(names: list[str]) -> BackupError:
@@ -48,6 +48,19 @@ def refuse_method(world: World, policy: Policy, what: str) -> BackupError:
     )
 
 
+def refuse_resumed(world: World, session: Session, backup: Backup) -> BackupError:
+    """A generation whose BV follows the TV again: it is no longer what it was at its point in time (DESIGN.md)."""
+    return BackupError(
+        ErrorClass.COPY_FAILED,
+        f"The session of {world.name(session.source)} onto {world.name(session.target)} was resumed by other hands, "
+        f"and that volume carries backup {backup.id}, which is spoiled by it.",
+        next_step="Run eternus_reconcile, and with repair: [resumed_generation] to strike that backup; then run again.",
+        volume=world.name(session.source),
+        backup_volume=world.name(session.target),
+        backup=backup.id,
+    )
+
+
 def refuse_half_used_key(world: World, group: str, key: str, tvs: list[VolumeRef]) -> BackupError:
     """A key that made a backup of some members of a group: it makes no second one, and half a group is none (§3)."""
     names = ", ".join(world.name(tv) for tv in tvs)
@@ -74,13 +87,24 @@ def refuse_skewed(names: Sequence[str], took: timedelta, limit: timedelta) -> Ba
     )
 
 
-def refuse_late(names: Sequence[str], deadline: datetime, at: datetime) -> BackupError:
-    """A split that ended after the file system was thawed (behaviour.md §7)."""
+def refuse_late(
+    names: Sequence[str], deadline: datetime, at: datetime, *, sent: bool = True, lost: Sequence[str] = ()
+) -> BackupError:
+    """A split that ended after the file system was thawed (behaviour.md §7).
+
+    :param sent: whether the array was asked before it was noticed.
+    :param lost: the backups that had been overwritten by then.
+    """
+    left = "Nothing was recorded; what was split was resynchronized, what was copied was ended."
+    if lost:
+        left += f" What was overwritten for it has gone: {', '.join(lost)}."
     return BackupError(
         ErrorClass.COPY_FAILED,
-        f"The split of {', '.join(names)} ended at {at.isoformat()}, after its deadline {deadline.isoformat()}: "
+        f"The split of {', '.join(names)} {'ended' if sent else 'would begin'} at {at.isoformat()}, after its deadline "
+        f"{deadline.isoformat()}: "
         "the file systems may have been thawed before.",
-        unchanged="Nothing was recorded; what was split was resynchronized, what was copied was ended.",
+        unchanged=left if sent else NOTHING_CHANGED,
+        changed=bool(lost),
         next_step="Give a larger freeze limit, or find out why the array is slow, and run again.",
         volumes=list(names),
     )

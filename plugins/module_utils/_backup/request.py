@@ -41,8 +41,12 @@ CONFIRM = Wait(interval=0.5, timeout=SETTLED.total_seconds())
 CHUNK = 5
 
 
-def send(work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send) -> dict[Key, Optional[BackupError]]:
+def send(
+    work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send, *, creates: bool = False
+) -> dict[Key, Optional[BackupError]]:
     """Send an action for pairs, grouped by the source's array and the copy type; answer an error or None for each.
+
+    :param creates: whether it makes sessions: an array may take lists for that and not for changing them.
 
     Whatever concerns the whole (the array cannot be reached) is raised: the journal's entries stay open then.
     """
@@ -53,7 +57,7 @@ def send(work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send) 
     for (_serial, copy_type), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1].value)):
         array = work.ctx.array_of(group[0].source.ref)
         capabilities = array.capabilities()
-        size = len(group) if capabilities.modify_list and capabilities.create_list else CHUNK
+        size = len(group) if (capabilities.create_list if creates else capabilities.modify_list) else CHUNK
         for start in range(0, len(group), size):
             work.before_act()
             for outcome in action(array, copy_type, group[start : start + size]):

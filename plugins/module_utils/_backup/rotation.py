@@ -17,8 +17,21 @@ def surplus(world: World, tv: VolumeRef, generations: int) -> tuple[DropGenerati
 
     :param world: the world *with* the new backup in it.
     """
-    counted = [backup for backup in world.generations(tv) if not backup.hold]
-    return tuple(drop(world, backup) for backup in reversed(counted[generations:]))
+    return tuple(drop(world, backup) for backup in reversed(counted(world, tv)[generations:]))
+
+
+def counted(world: World, tv: VolumeRef) -> list[Backup]:
+    """Return the generations that count, in the order of their worth: newest first, those that broke at the end."""
+    found = [backup for backup in world.generations(tv) if not backup.hold]
+    return sorted(found, key=world.spoiled)
+
+
+def before_tape(world: World, tv: VolumeRef) -> tuple[DropGeneration, ...]:
+    """Return the drops of generations from before a change to media *tape*, once a newer backup is on tape (§3)."""
+    on_tape = [backup for backup in world.backups.get(tv, ()) if backup.good_on_tape]
+    newest = on_tape[-1].point_in_time if on_tape else None
+    old = [backup for backup in counted(world, tv) if newest is not None and backup.point_in_time < newest]
+    return tuple(drop(world, backup) for backup in reversed(old))
 
 
 def overdue_drops(world: World, tv: VolumeRef) -> tuple[DropGeneration, ...]:

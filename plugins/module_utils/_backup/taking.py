@@ -22,7 +22,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.operation i
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest, one_instant
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import Taken, record_taken
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
-    refuse_in_use_by_tape,
     refuse_late,
     refuse_skewed,
 )
@@ -77,22 +76,23 @@ def apply_taking(work: Operation, world: World, steps: Sequence[Step], request: 
     taking = [step for step in steps if isinstance(step, (SplitCopy, SnapCopy))]
     ends = _ends_before(steps)
     run = _Run(work, world, request, world.sessions)
-    overwriting = {step for step in taking if (step.tv, step.bv) in {(end.tv, end.bv) for end in ends}}
+    now = work.ctx.clock.now()
+    if taking and request.deadline is not None and now > request.deadline:
+        raise refuse_late([world.name(step.tv) for step in taking], request.deadline, now, sent=False)
     with work.transaction() as records:
         apply_catalog_steps(records, _before(steps))
-        now = work.ctx.clock.now()
         fresh = [step for step in taking if isinstance(step, SnapCopy) and step.fresh]
         records.allocate([Allocation(step.bv, step.tv, step.copy_type, now) for step in fresh])
         for step in taking:
-            if isinstance(step, SnapCopy) and step not in overwriting and not set_aside(records, step):
+            if isinstance(step, SnapCopy) and not set_aside(records, step):
                 raise Conflict(f"the tape leg of backup {step.replaces} went on")
-        first = [step for step in taking if step not in overwriting]
-        run.entries.update(zip(first, work.intend(records, first)))
+        run.entries.update(zip(taking, work.intend(records, taking)))
         ending = list(zip(work.intend(records, ends), ends))
+    units = _units(taking, request)
     if ending:
-        taking = _end_old(run, taking, ending)
-    for unit, whole in _units(taking, request):
-        _take(run, unit, whole=whole)
+        units = _end_old(run, units, ending)
+    for parts, whole in units:
+        _take(run, parts, whole=whole)
     _raise(run)
     return run.sessions
 
@@ -117,55 +117,82 @@ def _leading(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _end_old(run: _Run, taking: Sequence[Taking], ending: Sequence[tuple[JournalEntry, ReleaseCopy]]) -> list[Taking]:
-    """End the old sessions of BVs that are overwritten, then journal their copies; return what may go on."""
+#: Steps that are sent by one request where the array takes lists: a group's, or all single ones; and whether all the
+#: parts of a unit stand or fall together.
+Unit = tuple[list[list[Taking]], bool]
+
+
+def _end_old(run: _Run, units: Sequence[Unit], ending: Sequence[tuple[JournalEntry, ReleaseCopy]]) -> list[Unit]:
+    """End the old sessions of BVs that are overwritten; return what may go on: a whole unit, or nothing of it."""
     run.sessions, standing = apply_release(run.work, run.world, ending)
     run.errors.extend(standing.values())
     failed = {(step.tv, step.bv) for step in standing}
-    ended = {(step.tv, step.bv) for _entry, step in ending} - failed
-    going_on = [step for step in taking if (step.tv, step.bv) not in failed]
+    going_on: list[Unit] = []
+    dropped: list[Taking] = []
+    for parts, whole in units:
+        hindered = [step for part in parts for step in part if (step.tv, step.bv) in failed]
+        if whole and hindered:
+            dropped.extend(step for part in parts for step in part)
+            continue
+        dropped.extend(hindered)
+        left = [[step for step in part if step not in hindered] for part in parts]
+        going_on.append(([part for part in left if part], whole))
     with run.work.transaction() as records:
-        for step in list(going_on):
-            if (step.tv, step.bv) not in ended or not isinstance(step, SnapCopy):
-                continue
-            if not set_aside(records, step):
-                run.errors.append(refuse_in_use_by_tape(run.world, step.tv, step.bv))
-                going_on.remove(step)
-                continue
-            run.entries.update(zip([step], run.work.intend(records, [step])))
-    return going_on
+        for step in dropped:
+            now, stands = run.work.ctx.clock.now(), (step.tv, step.bv) in failed
+            kept = replace(step, spoiled=False) if stands and isinstance(step, SnapCopy) else step
+            settle_not_made(records, kept, run.entries[step], run.sessions, now, refused=True)
+    return [unit for unit in going_on if unit[0]]
 
 
-def _units(taking: Sequence[Taking], request: BackupRequest) -> list[tuple[list[Taking], bool]]:
-    """Return what is sent together, and whether it stands or falls as a whole: a group, or all under a deadline."""
-    if request.deadline is not None:
-        return [(list(taking), True)] if taking else []
+def _units(taking: Sequence[Taking], request: BackupRequest) -> list[Unit]:
+    """Return what stands or falls together: a group, or all under a deadline; every other TV stands by itself."""
     groups: dict[str, list[Taking]] = {}
     for step in taking:
         groups.setdefault(step.backup.group_id, []).append(step)
-    return [(steps, bool(group)) for group, steps in groups.items()]
+    if request.deadline is not None:
+        return [(list(groups.values()), True)] if taking else []
+    return [([steps], bool(group)) for group, steps in groups.items()]
 
 
-def _take(run: _Run, steps: Sequence[Taking], *, whole: bool) -> None:
+@dataclass(frozen=True)
+class _Sent:
+    """What the array answered to a part, when the last answer came (UTC), how long it took, and whether at once."""
+
+    steps: Sequence[Taking]
+    answers: Mapping[Key, Optional[BackupError]]
+    at: datetime
+    took: timedelta
+    together: bool
+
+    @property
+    def group(self) -> str:
+        """Return the group's id, empty outside a group."""
+        return self.steps[0].backup.group_id
+
+    def taken(self, step: Taking, entry: JournalEntry) -> Taken:
+        """Return what is to be recorded of a step."""
+        if not self.group:
+            return Taken(step, entry, self.at)
+        skew = 0 if self.together else ceil(self.took / timedelta(milliseconds=1))
+        return Taken(step, entry, self.at, self.together, skew)
+
+
+def _take(run: _Run, parts: Sequence[Sequence[Taking]], *, whole: bool) -> None:
     """Send a unit's splits and copies, look what became of them, and record it or take it back."""
     work, clock = run.work, run.work.ctx.clock
-    began = clock.monotonic()
     with journalled():
-        answers = _send(run, steps)
-    at, took = clock.now(), timedelta(seconds=clock.monotonic() - began)
-    with journalled():
+        sent = [_sent(run, part) for part in parts]
+        answers = {key: answer for one in sent for key, answer in one.answers.items()}
+        steps = [step for part in parts for step in part]
         wanted = [s for s in steps if isinstance(s, SplitCopy) and answers[(s.tv, s.bv)] is None]
         run.sessions = confirm(work, {(step.tv, step.bv): suspended for step in wanted})
     errors = {step: error for step in steps for error in [_error(run, step, answers[(step.tv, step.bv)])] if error}
-    together = one_instant(_now_known(run), steps)
-    if whole:
-        objection = _objection(run, steps, at, None if together else took)
-        if errors or objection:
-            _take_all_back(run, steps, answers, [*errors.values(), *objection])
-            return
-    skew = 0 if together else ceil(took / timedelta(milliseconds=1))
-    said = (together, skew) if steps[0].backup.group_id else (None, None)
-    made = [Taken(step, run.entries[step], at, *said) for step in steps if step not in errors]
+    objection = _objection(run, sent)
+    if whole and (errors or objection):
+        _take_all_back(run, steps, answers, [*errors.values(), *objection])
+        return
+    made = [one.taken(step, run.entries[step]) for one in sent for step in one.steps if step not in errors]
     refused = [step for step in errors if answers[(step.tv, step.bv)] is not None]
     with work.transaction() as records:
         for step in refused:
@@ -178,6 +205,14 @@ def _take(run: _Run, steps: Sequence[Taking], *, whole: bool) -> None:
         run.standing.update(standing)
 
 
+def _sent(run: _Run, steps: Sequence[Taking]) -> _Sent:
+    clock = run.work.ctx.clock
+    began = clock.monotonic()
+    answers = _send(run, steps)
+    took = timedelta(seconds=clock.monotonic() - began)
+    return _Sent(steps, answers, clock.now(), took, one_instant(_now_known(run), steps))
+
+
 def _send(run: _Run, steps: Sequence[Taking]) -> dict[Key, Optional[BackupError]]:
     def pairs(chosen: Sequence[Taking]) -> list[tuple[CopyType, Pair]]:
         return [(step.copy_type, run.world.pair(step.tv, step.bv)) for step in chosen]
@@ -188,8 +223,10 @@ def _send(run: _Run, steps: Sequence[Taking]) -> dict[Key, Optional[BackupError]
     plain = [step for step in snaps if step.copy_type is not CopyType.QUICK_OPC]
     again = [step for step in snaps if step.resume]
     answers = dict(send(run.work, pairs(splits), lambda array, kind, wanted: array.suspend(kind, wanted)))
-    answers.update(send(run.work, pairs(plain), lambda array, kind, wanted: array.start(kind, wanted)))
-    answers.update(send(run.work, pairs(tracked), lambda array, kind, wanted: array.start(kind, wanted, track=True)))
+    answers.update(send(run.work, pairs(plain), lambda array, kind, wanted: array.start(kind, wanted), creates=True))
+    answers.update(
+        send(run.work, pairs(tracked), lambda array, kind, wanted: array.start(kind, wanted, track=True), creates=True)
+    )
     answers.update(send(run.work, pairs(again), lambda array, kind, wanted: array.resume(kind, wanted)))
     return answers
 
@@ -212,14 +249,21 @@ def _now_known(run: _Run) -> World:
     return replace(run.world, capabilities={**run.world.capabilities, **known})
 
 
-def _objection(run: _Run, steps: Sequence[Taking], at: datetime, took: Optional[timedelta]) -> list[BackupError]:
+def _objection(run: _Run, sent: Sequence[_Sent]) -> list[BackupError]:
     """Return why a unit that was split may not be recorded: too far apart, or after the thaw (behaviour.md §3, §7)."""
-    names = [run.world.name(step.tv) for step in steps]
-    if run.request.deadline is not None and at > run.request.deadline:
-        return [refuse_late(names, run.request.deadline, at)]
-    if took is not None and steps[0].backup.group_id and took > run.request.max_skew:
-        return [refuse_skewed(names, took, run.request.max_skew)]
-    return []
+    steps = [step for one in sent for step in one.steps]
+    last, deadline = max(one.at for one in sent), run.request.deadline
+    if deadline is not None and last > deadline:
+        return [refuse_late([run.world.name(step.tv) for step in steps], deadline, last, lost=_overwritten(steps))]
+    return [
+        refuse_skewed([run.world.name(step.tv) for step in one.steps], one.took, run.request.max_skew)
+        for one in sent
+        if one.group and not one.together and one.took > run.request.max_skew
+    ]
+
+
+def _overwritten(steps: Sequence[Taking]) -> list[str]:
+    return [step.replaces for step in steps if isinstance(step, SnapCopy) and step.replaces]
 
 
 def _take_all_back(

@@ -41,7 +41,7 @@ def take_back(
 ) -> tuple[Sessions, dict[Taking, BackupError]]:
     """Resynchronize pairs that were split, end snapshots that were made; nothing of them is recorded.
 
-    One whose session shows nothing to take back, since it broke, is only written down: in a request for many it would
+    A split whose session has broken is only written down: in a request for many it would
     keep the others from being taken back.
 
     :param seen: the sessions as they were after the split.
@@ -50,7 +50,7 @@ def take_back(
     open, the next run takes them back.
     """
     splits = [step for step, _entry in items if isinstance(step, SplitCopy) and _apart(step, seen)]
-    snaps = [s for s, _entry in items if isinstance(s, SnapCopy) and not s.resume and (s.tv, s.bv) in seen]
+    snaps = [step for step, _entry in items if isinstance(step, SnapCopy) and not step.resume]
     answers: dict[Key, Optional[BackupError]] = {}
     with journalled():
         answers.update(send(work, _pairs(world, splits), lambda array, kind, pairs: array.resume(kind, pairs)))
@@ -72,7 +72,7 @@ def take_back(
 
 def _apart(step: Taking, sessions: Sessions) -> bool:
     session = sessions.get((step.tv, step.bv))
-    return session is not None and session.state is SessionState.SUSPENDED
+    return session is not None and session.state not in (SessionState.FAILED, SessionState.UNKNOWN)
 
 
 def _pairs(world: World, steps: Sequence[Taking]) -> list[tuple[CopyType, Pair]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Optional
 
@@ -53,32 +53,43 @@ class Found:
         return cls(entry, step_of(entry))
 
 
-def judge(found: Sequence[Found], sessions: Sessions, serving: Mapping[VolumeRef, VolumeRef]) -> list[Verdict]:
+def judge(
+    found: Sequence[Found],
+    sessions: Sessions,
+    serving: Mapping[VolumeRef, VolumeRef],
+    carried: Mapping[VolumeRef, str],
+) -> list[Verdict]:
     """Return the verdict on each: a group is recorded as a whole or not at all (behaviour.md §3).
 
     :param serving: the TV that each BV serves: a split of a BV that serves its TV no more is not ours to record.
+    :param carried: the id of the backup that each BV carries: it is not recorded over.
     """
+    ending = {(one.step.tv, one.step.bv) for one in found if isinstance(one.step, ReleaseCopy)}
+    made: list[bool] = []
     together: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for one in found:
-        if isinstance(one.step, (SplitCopy, SnapCopy)):
-            made = acted(one.step, sessions) and serving.get(one.step.bv) == one.step.tv
-            together[unit_of(one)].append(made and one.step.certain)
-    return [_judge(one, sessions, serving, together) for one in found]
+        step = one.step
+        mine = isinstance(step, (SplitCopy, SnapCopy)) and serving.get(step.bv) == step.tv
+        if mine and isinstance(step, (SplitCopy, SnapCopy)):
+            free = carried.get(step.bv, "") in ("", step.backup.id, getattr(step, "replaces", ""))
+            # Where its old session was to be ended first, and that is open still, the copy was not sent.
+            mine = free and (step.tv, step.bv) not in ending and acted(step, sessions)
+            together[unit_of(one)].append(mine and step.certain)
+        elif isinstance(step, (SplitCopy, SnapCopy)):
+            together[unit_of(one)].append(False)
+        made.append(mine)
+    return [_judge(one, sessions, mine, together) for one, mine in zip(found, made)]
 
 
-def _judge(
-    one: Found,
-    sessions: Sessions,
-    serving: Mapping[VolumeRef, VolumeRef],
-    together: Mapping[tuple[str, str], Collection[bool]],
-) -> Verdict:
+def _judge(one: Found, sessions: Sessions, made: bool, together: Mapping[tuple[str, str], Collection[bool]]) -> Verdict:
     step = one.step
     if isinstance(step, (SplitCopy, SnapCopy)):
-        if not acted(step, sessions) or serving.get(step.bv) != step.tv:
+        if not made:
             return Verdict.NOT_MADE
         return Verdict.RECORD if all(together[unit_of(one)]) else Verdict.TAKE_BACK
     if isinstance(step, ReleaseCopy) and not acted(step, sessions):
-        return Verdict.FINISH
+        # An end that would spoil a generation made way for a copy that was not sent: the generation stays.
+        return Verdict.NOT_MADE if step.strikes else Verdict.FINISH
     return Verdict.SETTLE
 
 
@@ -141,13 +152,17 @@ def surely_not(step: ArrayStep, sessions: Sessions) -> bool:
     return known and session.synced_at == step.synced_at
 
 
-def moment(one: Found, sessions: Sessions) -> datetime:
-    """Return a time no earlier than the split: the array's own, unless its clock is behind the journal's."""
+def moment(one: Found, sessions: Sessions, now: datetime) -> datetime:
+    """Return a time no earlier than the split: the array's own; where it tells none, or its clock is behind, now.
+
+    The array may tell whole seconds only: one second behind the journal is not behind.
+    """
     session = session_of(one.step, sessions)
     at = None
     if session is not None:
         at = session.suspended_at if isinstance(one.step, SplitCopy) else session.synced_at
-    return max(at or one.entry.written_at, one.entry.written_at)
+    written = one.entry.written_at
+    return max(at, written) if at is not None and at + timedelta(seconds=1) >= written else now
 
 
 def is_start(step: ArrayStep) -> bool:

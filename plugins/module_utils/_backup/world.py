@@ -107,6 +107,17 @@ class World:
         """Return the TV's valid disk generations, newest first: index 0 is relative generation 1."""
         return tuple(backup for backup in reversed(self.backups.get(tv, ())) if backup.good_on_disk)
 
+    def spoiled(self, backup: Backup) -> bool:
+        """Tell whether a disk copy never became whole: the snapshot onto its BV has failed on the array."""
+        session = self.sessions.get((backup.tv, backup.disk.bv)) if backup.disk is not None else None
+        broken = (SessionState.FAILED, SessionState.UNKNOWN)
+        return session is not None and not session.copy_type.mirror and session.state in broken
+
+    def resumed(self, session: Session) -> Optional[Backup]:
+        """Return the generation on a BV that follows its TV again, since other hands resumed its session."""
+        running = session.copy_type.mirror and session.state in _ACTIVE
+        return self.backup_on(session.target, session.source) if running else None
+
     def backup_on(self, bv: VolumeRef, tv: VolumeRef) -> Optional[Backup]:
         """Return the backup of this TV whose disk copy (valid or leaving) sits on a BV."""
         return next((b for b in self.backups.get(tv, ()) if b.disk is not None and b.disk.bv == bv), None)

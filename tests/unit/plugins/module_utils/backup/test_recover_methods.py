@@ -32,7 +32,10 @@ COMMITS = range(7)
 def ready(tmp_path, policy, copy_seconds=4.0):
     house = House(tmp_path, memory=True)
     house.tv("oradata", 3, **policy)
-    house.nights("oradata", 2, drop_untaped=True)
+    for _night in range(2):
+        house.nights("oradata", 1, drop_untaped=True)
+        if policy.get("media") == "tape" or policy["method"] == "tape_only":  # one BV is borrowed at a time
+            house.tape_all("oradata")
     house.clock.sleep(3600)
     house.fabric.copy_seconds = copy_seconds
     return house
