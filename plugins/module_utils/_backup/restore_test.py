@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Callable
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.compare import digest_of
@@ -26,7 +26,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.restored im
     end_comparison,
     end_comparisons,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import Heartbeat, drop_dead_leases
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
+    Heartbeat,
+    drop_dead_leases,
+    tape_lease,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import prove
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Lease,
@@ -77,8 +82,7 @@ def compare_restored(ctx: Context, devices: Devices, request: CompareRequest) ->
     with beat.transaction() as records:
         records.add_restore_test(test)
         if test.ok and plan.source == "tape" and plan.copy is not None:
-            proven = replace(plan.copy, verified_at=test.tested_at, verified_ok=True)
-            records.put_tape_copy(plan.backup.id, proven)
+            prove(records, plan.backup.id, plan.copy, test.tested_at, True)
         _end(records, beat, plan)
     compared = [{"what": what, "sha256": sha256} for what, sha256 in zip(plan.against, expected)]
     shown = {
@@ -118,16 +122,18 @@ def _opened(devices: Devices, plan: ComparePlan) -> Iterator[tuple[Device, Seque
 
 
 def _begin(ctx: Context, plan: ComparePlan, request: CompareRequest) -> Sequence[Lease]:
-    """Take the leases, so that nobody restores onto the target meanwhile, and protect the backup volume."""
+    """Take the leases, so that nobody restores onto the target meanwhile, and protect what it is compared with."""
     now, owner = ctx.clock.now(), compare_owner(plan.target.ref)
     names = [f"volume:{plan.target.ref}", owner]
+    if plan.source == "tape" and plan.copy is not None:
+        names.append(tape_lease(plan.backup.id, plan.copy.number))
     try:
         with ctx.catalog.begin() as records:
             drop_dead_leases(records, names)
             leases = records.take_leases(names, ctx.owner, now, ctx.lease_seconds)
             end_comparisons(records, dead_comparisons(records, now, ours=owner))
             again = plan_compare(ctx, records, request)
-            if (again.bv, again.target.ref) != (plan.bv, plan.target.ref):
+            if (again.bv, again.target.ref, _parts(again)) != (plan.bv, plan.target.ref, _parts(plan)):
                 raise Conflict
             if plan.bv is not None:
                 records.add_reader(Reader(plan.bv, plan.backup.id, ReaderPurpose.RESTORE, owner, now))
@@ -139,6 +145,10 @@ def _begin(ctx: Context, plan: ComparePlan, request: CompareRequest) -> Sequence
             next_step="Run it again.",
             volume=plan.target.name,
         ) from error
+
+
+def _parts(plan: ComparePlan) -> object:
+    return (plan.copy.number, plan.copy.parts) if plan.copy is not None else None
 
 
 def _end(records: Records, beat: Heartbeat, plan: ComparePlan) -> None:

@@ -33,6 +33,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan i
     busy,
     gone,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import prove, still_there, vanished
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply import (
     Supply,
     candidates,
@@ -248,6 +249,8 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     with ctx.catalog.begin() as records:
         drop_dead_leases(records, [name])
         leases = records.take_leases([name], ctx.owner, ctx.clock.now(), ctx.lease_seconds)
+        if still_there(records, step.backup.id, step.copy) is None:
+            raise vanished(step.backup.id, step.copy)
         parts = parts_to_read(records, step.backup.id, step.copy)
     beat = Heartbeat(ctx, leases)
 
@@ -266,8 +269,9 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     with beat.transaction() as records:
         copy = step.copy
         if failure is None or "barcode" in failure.details:
-            copy = replace(copy, verified_at=ctx.clock.now(), verified_ok=failure is None)
-            records.put_tape_copy(step.backup.id, copy)
+            proven = prove(records, step.backup.id, copy, ctx.clock.now(), failure is None)
+            failure = failure if proven else failure or vanished(step.backup.id, copy)
+            copy = proven or copy
         if failure is not None:
             note_bad_cartridge(records, failure)
         beat.end(records)

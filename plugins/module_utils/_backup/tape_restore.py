@@ -31,6 +31,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk i
     parts_to_read,
     refuse_missing,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import prove
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
@@ -123,14 +124,13 @@ def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
             note_bad_cartridge(records, error)
             beat.end(records)
         raise _left_undefined(plan, error) from error
-    copy = replace(plan.copy, verified_at=ctx.clock.now(), verified_ok=True)
     with beat.transaction() as records:
-        records.put_tape_copy(plan.backup.id, copy)
+        proven = prove(records, plan.backup.id, plan.copy, ctx.clock.now(), True)
         records.clear_undefined(plan.target.ref)
         if wanted.key:
             records.use_key(UsedKey(plan.target.ref, restore_key(wanted.key), plan.backup.id))
         beat.end(records)
-    return replace(plan, copy=copy, sha256=sha256)
+    return replace(plan, copy=proven or plan.copy, sha256=sha256)
 
 
 def _begin(ctx: Context, plan: TapeRestorePlan, wanted: Wanted) -> Sequence[Lease]:
