@@ -219,8 +219,8 @@ summary:
   description:
     - Counts over the chosen volumes. The names of overdue ones, and of those that should be on tape and have no proven
       copy there. C(broken) are the ids of backups whose disk copy is not whole, since its snapshot has failed on the
-      array; they count neither as C(on_disk) nor as last backup, and a warning tells each. The use of the whole pool, the serial numbers of the arrays that were asked, and how many steps of
-      interrupted runs are to be settled.
+      array; they count neither as C(on_disk) nor as last backup, and a warning tells each. The use of the whole pool,
+      the serial numbers of the arrays that were asked, and how many steps of interrupted runs are to be settled.
   returned: success
   type: dict
   sample:

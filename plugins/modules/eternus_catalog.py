@@ -63,6 +63,8 @@ options:
       - With O(state=imported), whether to take the export at its word, and mark no backup volume as I(unknown).
       - Right only if nothing was backed up, synchronized or restored since the export, as when the catalog moves to
         another database.
+      - Without it, warnings name the backup volumes whose generations may have been overwritten since the export, those
+        that M(eternus.backup.eternus_reconcile) can tell of by their sessions and those that nothing tells of.
     type: bool
     default: false
 seealso:

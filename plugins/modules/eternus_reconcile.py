@@ -48,6 +48,9 @@ options:
       - V(session_state) takes over that a session without a generation was suspended or resumed by other hands.
       - V(resumed_generation) strikes a generation whose session was resumed by other hands. It is no longer at its
         point in time.
+      - V(younger_generation) strikes a generation whose session was suspended, or copied again, later than the
+        generation was made, as after the import of an old export. What is on the backup volume is younger than it. A
+        difference of up to five minutes counts for nothing, since the clocks of array and managed host may differ.
       - V(broken_generation) strikes a generation whose background copy (OPC, QuickOPC) broke before it had ended.
       - V(overwritten_generation) strikes a generation whose backup volume is the target of a copy that did not make it.
       - V(changed_volume) takes over another name of a volume, or another size where nothing holds the old one.
@@ -66,6 +69,7 @@ options:
       - session_state
       - broken_generation
       - resumed_generation
+      - younger_generation
       - overwritten_generation
       - idle_volume
       - unexplained_volume

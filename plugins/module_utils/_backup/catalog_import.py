@@ -25,6 +25,7 @@ class Incoming:
     """What an export brings. ``content``: as it is put into the catalog; ``as_written``: as it stands in the file.
 
     ``distrusted``: the backup volumes that the import marks as unknown, ``unknown``: all that are, by name.
+    ``carrying``: those that carry a generation, and whether a session stays on each; empty with trust.
     """
 
     content: Content
@@ -32,6 +33,7 @@ class Incoming:
     distrusted: Sequence[str]
     unknown: Sequence[str]
     exported_at: datetime
+    carrying: Sequence[tuple[str, bool]] = ()
 
     def unknown_after(self, changed: bool, before: Content) -> list[str]:
         """Return the names of the backup volumes that are unknown when all is done."""
@@ -60,7 +62,7 @@ def look(staged: Staged, as_written: Content, exported_at: datetime, *, trust: b
     staged.distrust()
     unknown = staged.unknown()
     content = content_of(staged.whole.rows(), staged.whole.tables())
-    return Incoming(content, as_written, sorted(set(unknown) - set(known)), unknown, exported_at)
+    return Incoming(content, as_written, sorted(set(unknown) - set(known)), unknown, exported_at, staged.carrying())
 
 
 def plan_import(
@@ -105,12 +107,23 @@ def _warnings(incoming: Incoming, entries: Sequence[JournalEntry]) -> list[str]:
         f"The catalog is as it was at {since}; compare it with the array by eternus_reconcile before anything else."
     ]
     if incoming.distrusted:
-        more = len(incoming.distrusted) - _NAMED
-        names = ", ".join(incoming.distrusted[:_NAMED]) + (f", and {more} more" if more > 0 else "")
         found.append(
-            f"The export does not explain what is on {names}: unknown now, and not used for backups. Look at what "
-            "eternus_reconcile reports, and release each by name with its option accept; trust: true here takes an "
-            "export at its word."
+            f"The export does not explain what is on {_few(incoming.distrusted)}: unknown now, and not used for "
+            "backups. Look at what eternus_reconcile reports, and release each by name with its option accept; trust: "
+            "true here takes an export at its word."
+        )
+    told = [name for name, seen in incoming.carrying if seen]
+    silent = [name for name, seen in incoming.carrying if not seen]
+    if told:
+        found.append(
+            f"The disk generations on {_few(told)} are those of {since}. A backup that was made on one of them since "
+            "then is reported by eternus_reconcile as younger_generation, and struck where that is named in repair."
+        )
+    if silent:
+        found.append(
+            f"The disk generations on {_few(silent)} are those of {since}, and no session on the array tells whether "
+            "one of them was overwritten since then. Compare each by a restore test, or delete it "
+            "(eternus_generation), unless no backup was taken after the export."
         )
     if entries:
         found.append(
@@ -118,3 +131,8 @@ def _warnings(incoming: Incoming, entries: Sequence[JournalEntry]) -> list[str]:
             "eternus_reconcile finds what they left on the array."
         )
     return found
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f", and {more} more" if more > 0 else "")

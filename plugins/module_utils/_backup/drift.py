@@ -37,6 +37,7 @@ class DriftKind(str, Enum):
     BROKEN_SESSION = "broken_session"
     BROKEN_GENERATION = "broken_generation"
     RESUMED_GENERATION = "resumed_generation"
+    YOUNGER_GENERATION = "younger_generation"
     OVERWRITTEN_GENERATION = "overwritten_generation"
     IDLE_VOLUME = "idle_volume"
     UNKNOWN_VOLUME = "unknown_volume"
@@ -62,6 +63,7 @@ REPAIRABLE = (
     DriftKind.SESSION_STATE,
     DriftKind.BROKEN_GENERATION,
     DriftKind.RESUMED_GENERATION,
+    DriftKind.YOUNGER_GENERATION,
     DriftKind.OVERWRITTEN_GENERATION,
     DriftKind.IDLE_VOLUME,
     DriftKind.UNEXPLAINED_VOLUME,

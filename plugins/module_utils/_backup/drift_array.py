@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
@@ -38,6 +38,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_nam
 from ansible_collections.eternus.backup.plugins.module_utils._backup.rotation import idle_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED, World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Allocation, Backup, TapeState
+
+#: So far the clocks of array and managed host may be apart: a false strike costs a backup, and a volume that is
+#: overwritten carries a generation that is hours old.
+_CLOCKS_APART = timedelta(minutes=5)
 
 _ACTIVE = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED)
 _BROKEN = (SessionState.FAILED, SessionState.UNKNOWN)
@@ -199,6 +203,8 @@ def _there(look: Evidence, row: Allocation, backup: Optional[Backup], session: S
     world, name = look.world, look.world.name(row.bv)
     if session.state in _BROKEN:
         yield _broken(look, backup, session)
+    elif backup is not None and _made_at(session) > _written_at(backup) + SETTLED + _CLOCKS_APART:
+        yield _younger(look, row, backup, session)
     elif not session.copy_type.mirror:
         return
     elif session.state in _ACTIVE and backup is not None:
@@ -216,6 +222,33 @@ def _there(look: Evidence, row: Allocation, backup: Optional[Backup], session: S
         yield _state(world, row, session, None)
     elif session.state is SessionState.SUSPENDED and row.suspended_at is None:
         yield _state(world, row, session, session.suspended_at or world.now)
+
+
+def _made_at(session: Session) -> datetime:
+    """Return since when a BV's content is what it is: the split of a mirror, the last copy of a clone (array.md)."""
+    apart = session.state is SessionState.SUSPENDED
+    at = (session.suspended_at if apart else None) if session.copy_type.mirror else session.synced_at
+    return at or datetime.min.replace(tzinfo=timezone.utc)
+
+
+def _written_at(backup: Backup) -> datetime:
+    return backup.disk.written_at if backup.disk is not None else backup.point_in_time
+
+
+def _younger(look: Evidence, row: Allocation, backup: Backup, session: Session) -> Drift:
+    """Judge a BV that was written again since: the catalog is an old one, or other hands did it."""
+    world, name, at = look.world, look.world.name(row.bv), _made_at(session)
+    word = "suspended" if session.copy_type.mirror else "copied again"
+    return _strike(
+        look,
+        backup,
+        DriftKind.YOUNGER_GENERATION,
+        f"The session of {world.name(row.tv)} onto {name} was {word} at {at.isoformat()}, and the generation on {name} "
+        f"is of {_written_at(backup).isoformat()} by the catalog: what is on it is younger.",
+        f"strikes it; {name} stays bound to {world.name(row.tv)}, for a later copy.",
+        {"session": {**_shown(world, session), "since": at.isoformat()}},
+        (NoteSuspended(row.bv, at),) if session.copy_type.mirror else (),
+    )
 
 
 def _state(world: World, row: Allocation, session: Session, at: Optional[datetime]) -> Drift:

@@ -53,6 +53,9 @@ class Staged(Protocol):
     def unknown(self) -> list[str]:
         """Return the names of the unknown backup volumes, in order."""
 
+    def carrying(self) -> list[tuple[str, bool]]:
+        """Return the backup volumes that carry a disk copy, by name, and whether a session stays on each (§2, §3)."""
+
 
 class BadRow(Exception):
     """A row that no catalog can hold; the text says which, and why."""

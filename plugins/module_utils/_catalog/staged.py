@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.exchange import BadRow, Row, Whole, plain
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import CURRENT, tables, upgrade
@@ -58,6 +59,15 @@ class StagedRows:
         volumes = tables().volumes
         chosen = sa.select(volumes.c.name).where(volumes.c.unknown, volumes.c.role == Role.BACKUP.value)
         return [str(name) for name in self._connection.execute(chosen.order_by(volumes.c.name)).scalars()]
+
+    def carrying(self) -> list[tuple[str, bool]]:
+        t = tables()
+        on_it = (t.disks.c.bv_array == t.volumes.c.ref_array) & (t.disks.c.bv_device == t.volumes.c.ref_device)
+        of_it = (t.disks.c.bv_array == t.allocations.c.bv_array) & (t.disks.c.bv_device == t.allocations.c.bv_device)
+        stays = t.allocations.c.suspended_at.is_not(None) | (t.allocations.c.copy_type == CopyType.QUICK_OPC.value)
+        chosen = sa.select(t.volumes.c.name, stays).select_from(t.disks).join(t.volumes, on_it)
+        rows = self._connection.execute(chosen.join(t.allocations, of_it).order_by(t.volumes.c.name))
+        return [(str(name), bool(seen)) for name, seen in rows]
 
 
 @contextmanager
