@@ -50,4 +50,4 @@ def restore_tape(ctx: Context, desk: TapeDesk, params: Mapping[str, Any]) -> Res
         return Result(False, values, {}, {})
     before = {"target": plan.target.name, "content": "whatever it is", **plan.overwrites}
     after = {"target": plan.target.name, "content": f"backup {plan.backup.id}"}
-    return Result(True, values, before, after)
+    return Result(True, values, before, after, plan.warnings)

@@ -59,7 +59,10 @@ options:
         every backup that can be restored.
     type: int
   backup_id:
-    description: The id of the backup. A copy that was only borrowed for tape serves too, as long as it is there.
+    description:
+      - The id of the backup. A copy that was only borrowed for tape serves too, as long as it is there.
+      - Only so is a backup taken whose tape copies were all found damaged when they were last read. It is warned of
+        then.
     type: str
   at:
     description:

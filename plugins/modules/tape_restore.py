@@ -52,7 +52,8 @@ options:
     type: int
   backup_id:
     description:
-      - The id of the backup.
+      - The id of the backup. Only so is a backup read whose tape copies were all found damaged when they were last
+        read. It is warned of then.
     type: str
   at:
     description:

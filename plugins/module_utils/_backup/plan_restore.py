@@ -19,7 +19,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     VolumeRef,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_session_limit
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import on_tape
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import on_tape, to_read
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Role, TapeCopy
@@ -70,7 +70,7 @@ def choose(world: World, tv: VolumeRef, choice: Choice) -> Chosen:
         found = next((backup for backup in history if backup.id == choice.backup_id), None)
         if found is None:
             raise _no_backup(f"{name} has no backup {choice.backup_id}.", "See eternus_backup_info for its history.")
-        return _copy_of(name, found, choice.source, spoiled=world.spoiled(found))
+        return _copy_of(name, found, choice.source, spoiled=world.spoiled(found), named=True)
     whole = [one for one in history if one.good_on_tape or (one.whole_on_disk and choice.source is not Source.TAPE)]
     if choice.at is not None:
         at = choice.at
@@ -86,14 +86,14 @@ def choose(world: World, tv: VolumeRef, choice: Choice) -> Chosen:
     return _copy_of(name, counted[number - 1], choice.source, spoiled=world.spoiled(counted[number - 1]))
 
 
-def _copy_of(name: str, backup: Backup, source: Source, *, spoiled: bool) -> Chosen:
+def _copy_of(name: str, backup: Backup, source: Source, *, spoiled: bool, named: bool = False) -> Chosen:
     better = source is Source.ANY and spoiled and on_tape(backup) is not None
     if source is not Source.TAPE and backup.whole_on_disk and not better:
         return Chosen(backup)
     copy = on_tape(backup)
     if copy is None or source is Source.DISK:
         raise _not_there(name, backup, source)
-    return Chosen(backup, copy)
+    return Chosen(backup, to_read(name, backup, copy, named=named))
 
 
 def plan_restore(world: World, chosen: Chosen, target: Volume, *, confirm: str, key: str = "") -> Optional[RestoreCopy]:

@@ -11,6 +11,7 @@ from typing import Any, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, TapeCopy, TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
 def overwritten(records: Records, target: VolumeRef) -> dict[str, Any]:
@@ -38,3 +39,23 @@ def on_tape(backup: Backup) -> Optional[TapeCopy]:
     """Return the copy to restore from: one that was found equal first, one that was found different last."""
     written = [copy for copy in backup.tape if copy.state is TapeState.WRITTEN]
     return min(written, key=lambda copy: ({True: 0, None: 1, False: 2}[copy.verified_ok], copy.number), default=None)
+
+
+def to_read(name: str, backup: Backup, copy: TapeCopy, *, named: bool) -> TapeCopy:
+    """Return the copy unless it was found different from what was written: then only a backup named by id is read."""
+    if copy.verified_ok is False and not named:
+        raise BackupError(
+            ErrorClass.CHECKSUM_MISMATCH,
+            f"No tape copy of backup {backup.id} of {name} was whole when it was last read.",
+            next_step=f"Choose another backup; backup_id: {backup.id} reads it all the same.",
+            volume=name,
+            backup_id=backup.id,
+        )
+    return copy
+
+
+def doubts(backup: Backup, copy: Optional[TapeCopy]) -> list[str]:
+    """Return the warning for a copy that was found different when it was last read."""
+    if copy is None or copy.verified_ok is not False:
+        return []
+    return [f"Tape copy {copy.number} of backup {backup.id} was not whole when it was last read."]

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Session, Volume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import Chosen
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import doubts
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import RestoreCopy
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
@@ -68,7 +69,7 @@ def result_of(
         values={"restore": values, "finished": state == "finished"},
         before={target.name: before},
         after={target.name: before if asked.step is None else {"overwritten_by": shown}},
-        warnings=list(warnings),
+        warnings=[*warnings, *doubts(backup, chosen.tape)],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import on_tape
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import on_tape, to_read
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
@@ -53,12 +53,15 @@ class Target:
 
 
 def choose_backup(name: str, backups: Sequence[Backup], wanted: Wanted) -> tuple[Backup, TapeCopy]:
-    """Return the backup that is wanted, and its copy; ``backups`` oldest first, only what is on tape counts."""
+    """Return the backup that is wanted, and its copy; ``backups`` oldest first, only what is on tape counts.
+
+    :raises BackupError: ``checksum_mismatch`` when it was refuted, unless its id was given.
+    """
     taped = [(backup, copy) for backup in reversed(backups) for copy in [on_tape(backup)] if copy is not None]
     if wanted.backup_id or wanted.at is not None:
         for backup, copy in taped:
             if backup.id == wanted.backup_id or (wanted.at is not None and backup.point_in_time <= wanted.at):
-                return backup, copy
+                return backup, to_read(name, backup, copy, named=bool(wanted.backup_id))
         asked = wanted.backup_id or f"at or before {wanted.at.isoformat() if wanted.at else ''}"
         raise BackupError(
             ErrorClass.NO_SUCH_BACKUP,
@@ -74,7 +77,8 @@ def choose_backup(name: str, backups: Sequence[Backup], wanted: Wanted) -> tuple
             volume=name,
             generations=len(taped),
         )
-    return taped[wanted.generation - 1]
+    backup, copy = taped[wanted.generation - 1]
+    return backup, to_read(name, backup, copy, named=False)
 
 
 def the_volume(records: Records, name: str) -> RegisteredVolume:

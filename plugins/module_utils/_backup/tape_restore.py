@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import restore_key
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import overwritten
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import doubts, overwritten
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
     Target,
     Wanted,
@@ -58,6 +58,7 @@ class TapeRestorePlan:
     sha256: str = ""  # of the bytes that were written, once they are
     overwrites: Mapping[str, Any] = field(default_factory=dict)  # what the catalog knew of the target
     needed: bool = True  # False: this key has restored onto this target before
+    warnings: Sequence[str] = ()
 
     @property
     def leases(self) -> tuple[str, ...]:
@@ -87,7 +88,8 @@ def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
     refuse_target(records, source, target, wanted)
     refuse_sessions(ctx, records, source, target)
     parts = parts_to_read(records, backup.id, copy)
-    return TapeRestorePlan(source.name, backup, copy, parts, target, overwrites=overwritten(records, target.ref))
+    known, told = overwritten(records, target.ref), doubts(backup, copy)
+    return TapeRestorePlan(source.name, backup, copy, parts, target, overwrites=known, warnings=told)
 
 
 @contextmanager
