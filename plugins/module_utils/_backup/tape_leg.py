@@ -33,7 +33,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan i
     busy,
     gone,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import prove, still_there, vanished
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import prove, still_there
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply import (
     Supply,
     candidates,
@@ -250,7 +250,7 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
         drop_dead_leases(records, [name])
         leases = records.take_leases([name], ctx.owner, ctx.clock.now(), ctx.lease_seconds)
         if still_there(records, step.backup.id, step.copy) is None:
-            raise vanished(step.backup.id, step.copy)
+            raise _vanished(step.backup.id, step.copy)
         parts = parts_to_read(records, step.backup.id, step.copy)
     beat = Heartbeat(ctx, leases)
 
@@ -270,12 +270,22 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
         copy = step.copy
         if failure is None or "barcode" in failure.details:
             proven = prove(records, step.backup.id, copy, ctx.clock.now(), failure is None)
-            failure = failure if proven else failure or vanished(step.backup.id, copy)
+            failure = failure if proven else failure or _vanished(step.backup.id, copy)
             copy = proven or copy
         if failure is not None:
             note_bad_cartridge(records, failure)
         beat.end(records)
     return LegDone(step.backup, copy, copy != step.copy, failure)
+
+
+def _vanished(backup_id: str, copy: TapeCopy) -> BackupError:
+    """Return the error for a copy that is not the one any more that was to be read."""
+    return BackupError(
+        ErrorClass.BUSY,
+        f"Tape copy {copy.number} of backup {backup_id} was deleted, or written anew, meanwhile.",
+        next_step="See tape_info for what is there, and run it again.",
+        backup=backup_id,
+    )
 
 
 def run_step(ctx: Context, desk: TapeDesk, step: TapeStep, *, shared: bool = False) -> LegDone:

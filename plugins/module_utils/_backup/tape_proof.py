@@ -12,7 +12,6 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeCopy, TapeState
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
 def still_there(records: Records, backup_id: str, copy: TapeCopy) -> Optional[TapeCopy]:
@@ -30,13 +29,3 @@ def prove(records: Records, backup_id: str, copy: TapeCopy, at: datetime, ok: bo
     proven = replace(found, verified_at=at, verified_ok=ok)
     records.put_tape_copy(backup_id, proven)
     return proven
-
-
-def vanished(backup_id: str, copy: TapeCopy) -> BackupError:
-    """Return the error for a copy that is not the one any more that was to be read."""
-    return BackupError(
-        ErrorClass.BUSY,
-        f"Tape copy {copy.number} of backup {backup_id} was deleted, or written anew, meanwhile.",
-        next_step="See tape_info for what is there, and run it again.",
-        backup=backup_id,
-    )
