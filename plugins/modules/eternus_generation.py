@@ -59,7 +59,8 @@ options:
   state:
     description:
       - V(held) keeps backups. They are neither dropped nor deleted, do not count towards the policy's generations, and
-        need one more backup volume each; a warning says so when that is not there.
+        need one more backup volume each, and one more copy session where the policy keeps sessions; a warning says so
+        when that is not there.
         One whose disk copy was struck, and is dropped when a reader or a tape leg has ended, is a generation again.
         Refused as C(busy) while an interrupted run that overwrites it has not been recovered.
       - V(released) takes that back. What is beyond the policy's generations goes with the next backup.

@@ -44,7 +44,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.offered import offered
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import operation
-from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_policy import too_few
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_policy import too_few, too_many_sessions
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import needs
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict, expire_tape
@@ -188,10 +188,11 @@ def _plan(
 
 
 def _short_of_volumes(records: Records, world: World, tvs: Sequence[VolumeRef]) -> list[str]:
-    """Warn when a hold leaves too few BVs: each held generation needs one more (behaviour.md §4)."""
+    """Warn when a hold leaves too few BVs, or sessions: each held generation needs one more (behaviour.md §3, §4)."""
     seen = replace(world, capabilities=offered(records, {volume.array for volume in world.volumes}))
     short = [need for need in needs(seen, seen.policies) if need.missing and set(tvs).intersection(need.tvs)]
-    return [f"With these held: {too_few(seen, need).message}" for need in short]
+    full = [too_many_sessions(seen, seen.policies[tv]) for tv in tvs if tv in seen.policies]
+    return [f"With these held: {text}" for text in [*(too_few(seen, need).message for need in short), *full] if text]
 
 
 def _plan_expired(world: World, tvs: Sequence[VolumeRef], verdicts: Sequence[Verdict]) -> GenerationPlan:

@@ -19,8 +19,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.policy_rule
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import (
     Need,
+    held_sessions,
     needs,
     numbers,
+    sessions_for,
     staged,
     told_apart,
     volumes_for,
@@ -52,6 +54,7 @@ def plan_declare(world: World, wanted: Sequence[Policy], pools: Collection[str],
     short = [need for need in needs(world, declared) if need.missing and mine.intersection(need.tvs)]
     problems = _pinned_few(world, wanted) or [too_few(world, need) for need in short]
     told = [text for policy in wanted for text in warnings(world, policy)]
+    told.extend(text for text in (too_many_sessions(world, policy) for policy in wanted) if text)
     if problems and strict and changed:
         return PolicyPlan(changed, tuple(problems))
     if not problems:
@@ -95,6 +98,18 @@ def too_few(world: World, need: Need) -> BackupError:
         missing=need.missing,
         blocks=need.blocks,
         policies=told_apart(need, names),
+    )
+
+
+def too_many_sessions(world: World, policy: Policy) -> Optional[str]:
+    """Warn when held generations leave too few sessions for the next copy, and one for a restore (behaviour.md §3)."""
+    limit, wanted, held = world.session_limit(policy.tv.array), sessions_for(policy), held_sessions(world, policy.tv)
+    if not held or wanted + held <= limit - 1:
+        return None
+    return (
+        f"{world.name(policy.tv)}: {held} held generations keep a copy session each, beside the {wanted} that its policy "
+        f"needs; one source carries {limit}, one of them kept free for a restore. A later copy is refused "
+        "(session_limit): declare fewer generations, or release a held one."
     )
 
 

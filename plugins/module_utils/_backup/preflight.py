@@ -108,6 +108,12 @@ def sessions_for(policy: Policy) -> int:
     return generations_for(policy) + 1 if policy.suspend else 1
 
 
+def held_sessions(world: World, tv: VolumeRef) -> int:
+    """Return how many sessions held generations keep beside those: they count towards no policy's generations (§3)."""
+    rows = [world.allocations.get(one.disk.bv) for one in world.generations(tv) if one.hold and one.disk is not None]
+    return sum(1 for row in rows if row and (row.suspended_at is not None or row.copy_type is CopyType.QUICK_OPC))
+
+
 def shares_slot(policy: Policy) -> bool:
     """Tell whether a policy shares its spare BV with those of its sync_slot (behaviour.md §4).
 
