@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -24,6 +24,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight i
     numbers,
     sessions_for,
     staged,
+    stranded,
     told_apart,
     volumes_for,
 )
@@ -52,14 +53,14 @@ def plan_declare(world: World, wanted: Sequence[Policy], pools: Collection[str],
     if refused:
         return PolicyPlan(changed, tuple(refused))
     short = [need for need in needs(world, declared) if need.missing and mine.intersection(need.tvs)]
-    problems = _pinned_few(world, wanted) or [too_few(world, need) for need in short]
+    problems = _pinned_few(world, wanted) or [too_few(world, need, declared) for need in short]
     told = [text for policy in wanted for text in warnings(world, policy)]
     told.extend(text for text in (too_many_sessions(world, policy) for policy in wanted) if text)
     if problems and strict and changed:
         return PolicyPlan(changed, tuple(problems))
     if not problems:
         at_once = [need for need in needs(world, declared, now=True) if need.missing and mine.intersection(need.tvs)]
-        told.extend(f"Until older generations have gone: {too_few(world, need).message}" for need in at_once)
+        told.extend(f"Until older generations have gone: {too_few(world, need, declared).message}" for need in at_once)
     return PolicyPlan(changed, (), (*told, *(problem.message for problem in problems)))
 
 
@@ -84,18 +85,32 @@ def _pinned_few(world: World, wanted: Sequence[Policy]) -> list[BackupError]:
     ]
 
 
-def too_few(world: World, need: Need) -> BackupError:
-    """Return what is short, with every number, method by method (behaviour.md §4)."""
+def too_few(world: World, need: Need, declared: Optional[Mapping[VolumeRef, Policy]] = None) -> BackupError:
+    """Return what is short, with every number, method by method (behaviour.md §4).
+
+    :param declared: all policies as they will be; those of the world where none are about to change.
+    """
     names = {part.tv: world.name(part.tv) for part in need.parts}
+    idle = sorted(
+        world.name(row.bv)
+        for row in world.allocations.values()
+        if row.bv in world.volumes
+        and (world.volume(row.bv).blocks, world.volume(row.bv).block_size) == (need.blocks, need.block_size)
+        and row.bv.array in need.arrays
+        and stranded(world, row.bv, declared or world.policies)
+    )
+    cancel = f"Cancel the sessions of {', '.join(idle)}, which the declared method never uses again (eternus_sync, "
+    cancel = f"{cancel}state: cancelled, backup_volumes: [{', '.join(idle)}]). Or register" if idle else "Register"
     return BackupError(
         ErrorClass.POLICY_VIOLATION,
         f"The policies need {need.needed} backup volumes of exactly {need.blocks} blocks on array "
         f"{', '.join(need.arrays)} ({numbers(need, names)}); {need.available} can serve them, {need.missing} more must "
         "be registered.",
-        next_step="Register more backup volumes of that size, declare fewer generations, or give strict: false.",
+        next_step=f"{cancel} more backup volumes of that size, declare fewer generations, or give strict: false.",
         needed=need.needed,
         available=need.available,
         missing=need.missing,
+        cancel=idle,
         blocks=need.blocks,
         policies=told_apart(need, names),
     )
@@ -107,8 +122,8 @@ def too_many_sessions(world: World, policy: Policy) -> Optional[str]:
     if not held or wanted + held <= limit - 1:
         return None
     return (
-        f"{world.name(policy.tv)}: {held} held generations keep a copy session each, beside the {wanted} that its policy "
-        f"needs; one source carries {limit}, one of them kept free for a restore. A later copy is refused "
+        f"{world.name(policy.tv)}: {held} held generations keep a copy session each, beside the {wanted} that its "
+        f"policy needs; one source carries {limit}, one of them kept free for a restore. A later copy is refused "
         "(session_limit): declare fewer generations, or release a held one."
     )
 

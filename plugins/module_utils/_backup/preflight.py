@@ -175,7 +175,9 @@ def _demand(world: World, policy: Policy, now: bool) -> _Demand:
     volume = world.volume(policy.tv)
     generations = world.generations(policy.tv)
     held = sum(1 for backup in generations if backup.hold)
-    kept = max(generations_for(policy), len(generations) - held) if now else generations_for(policy)
+    # What was kept before a change to media tape goes only when a newer backup is on tape (§3): it counts till then.
+    until = now or staged(policy)
+    kept = max(generations_for(policy), len(generations) - held) if until else generations_for(policy)
     slot = policy.sync_slot if shares_slot(policy) else ""
     part = Part(policy.tv, policy.method, kept, 0 if slot else spare_for(policy), held, slot)
     return _Demand(part, (volume.blocks, volume.block_size), reach(world, policy), bool(policy.pinned))
@@ -259,7 +261,7 @@ def _short(lacking: Sequence[tuple[frozenset[str], int]], common: Mapping[str, i
 def _owner(world: World, bv: RegisteredVolume, policies: Policies) -> object:
     """Return the TV that alone may use this BV; None for one that serves any TV, False for one that serves none."""
     pinned = next((policy.tv for policy in policies.values() if bv.ref in policy.pinned), None)
-    if bv.unknown:
+    if bv.unknown or stranded(world, bv.ref, policies):
         return False
     allocation = world.allocations.get(bv.ref)
     if allocation is None:
@@ -275,6 +277,21 @@ def _owner(world: World, bv: RegisteredVolume, policies: Policies) -> object:
     if not _bound(world, bv.ref, policy):
         return None
     return False if policy.pinned else allocation.tv
+
+
+def stranded(world: World, bv: VolumeRef, policies: Policies) -> bool:
+    """Tell whether a session binds a BV without a generation to a TV whose method neither resumes nor overwrites it.
+
+    Only the synchronizing methods resume a suspended mirror, and only the differential one a tracked copy (§2, §3);
+    every other copy takes an unused BV, which this one becomes when its session is cancelled.
+    """
+    row = world.allocations.get(bv)
+    policy = policies.get(row.tv) if row is not None else None
+    if row is None or policy is None or row.copy_type is None or world.backup_on(bv, row.tv) is not None:
+        return False
+    if row.copy_type is CopyType.QUICK_OPC:
+        return policy.method is not Method.DIFFERENTIAL
+    return row.suspended_at is not None and policy.method not in (Method.SYNCHRONIZED, Method.AUTO)
 
 
 def _bound(world: World, bv: VolumeRef, policy: Policy) -> bool:

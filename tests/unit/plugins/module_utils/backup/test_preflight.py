@@ -126,6 +126,9 @@ def test_tracked_reserved_unknown_and_undefined_volumes_serve_no_other_tv():
 
     assert available(plain) == 1
     (need,) = needs(allocated(copy_type=CopyType.QUICK_OPC), policies)
+    assert (need.needed, need.available, need.missing) == (2, 0, 2), "a snapshot never uses it"
+    resumed = {**policies, tv: replace(mine, method=Method.DIFFERENTIAL)}
+    (need,) = needs(allocated(copy_type=CopyType.QUICK_OPC), resumed)
     assert (need.needed, need.available, need.missing) == (2, 1, 1)
     assert available(allocated(copy_type=None)) == 0
     assert available(replace(plain, undefined={bv: UndefinedTarget(bv, "1", START, "broken")})) == 0
