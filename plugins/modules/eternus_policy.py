@@ -144,8 +144,10 @@ options:
     choices: [present, absent]
     default: present
   strict:
-    description: Whether to refuse policies for which too few backup volumes are registered. With V(false) this is a
-      warning.
+    description:
+      - Whether to refuse policies for which too few backup volumes are registered. With V(false) this is a warning.
+      - A backup volume without a generation counts for nobody when a suspended or tracked session binds it to a volume
+        whose declared method never uses it again; it is named, so that its session can be cancelled.
     type: bool
     default: true
   force:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.policy_rules import (
     group_refusals,
     pinned_twice,
@@ -29,7 +29,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight i
     volumes_for,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method, Policy
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
@@ -56,6 +56,7 @@ def plan_declare(world: World, wanted: Sequence[Policy], pools: Collection[str],
     problems = _pinned_few(world, wanted) or [too_few(world, need, declared) for need in short]
     told = [text for policy in wanted for text in warnings(world, policy)]
     told.extend(text for text in (too_many_sessions(world, policy) for policy in wanted) if text)
+    told.extend(text for text in (still_binding(world, policy) for policy in wanted) if text)
     if problems and strict and changed:
         return PolicyPlan(changed, tuple(problems))
     if not problems:
@@ -113,6 +114,22 @@ def too_few(world: World, need: Need, declared: Optional[Mapping[VolumeRef, Poli
         cancel=idle,
         blocks=need.blocks,
         policies=told_apart(need, names),
+    )
+
+
+def still_binding(world: World, policy: Policy) -> Optional[str]:
+    """Warn of tracked volumes that the method will never copy onto again once their generations have gone (§3)."""
+    held = {one.disk.bv for one in world.generations(policy.tv) if one.hold and one.disk is not None}
+    rows = [row for row in world.allocations.values() if row.tv == policy.tv and row.bv not in held]
+    if policy.method not in (Method.SYNCHRONIZED, Method.AUTO):
+        return None
+    tracked = sorted(world.name(row.bv) for row in rows if row.copy_type is CopyType.QUICK_OPC)
+    if not tracked:
+        return None
+    return (
+        f"{world.name(policy.tv)}: QuickOPC sessions may still bind {', '.join(tracked)} when their generations have "
+        f"gone, and method {policy.method.value} never copies onto them again. Cancel them by name: eternus_sync, "
+        f"state: cancelled, backup_volumes: [{', '.join(tracked)}]."
     )
 
 

@@ -62,3 +62,17 @@ def test_generations_from_before_a_change_to_media_tape_count_until_they_have_go
         house.delete(backup.id, confirm=["oradata"])
     world = house.look()
     assert [need.parts[0].generations for need in needs(world, world.policies)] == [0]
+
+
+def test_sessions_that_outlive_their_generations_under_the_new_method_are_told(house):
+    house.tv("oradata", 3, generations=2, method="differential", strict=True)
+    for _night in range(2):
+        house.backup("oradata")
+        house.clock.sleep(3600)
+    (told,) = house.declare("oradata", strict=True, generations=2, method="synchronized").warnings
+    assert "bv1, bv2" in told
+    house.cancel("oradata", bvs=["bv1", "bv2"])
+    for _night in range(4):
+        house.cycle("oradata")
+        house.clock.sleep(3600)
+    assert not house.declare("oradata", strict=True, generations=2, method="synchronized").warnings
