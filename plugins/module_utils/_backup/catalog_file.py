@@ -215,7 +215,8 @@ def bad_file(path: str, why: str) -> BackupError:
     return BackupError(
         ErrorClass.INVALID_OPTION,
         f"{path} is not taken: {why}.",
-        next_step="Name a whole export in path, one that eternus_catalog has written.",
+        next_step="For an import name a whole export, one that eternus_catalog has written; for an export an absolute "
+        "path in a directory that is there.",
         option="path",
         path=path,
     )

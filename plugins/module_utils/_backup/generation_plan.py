@@ -18,7 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_
     refuse_journalled,
     refuse_unconfirmed,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven
+from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven, proven
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import DropGeneration, project
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
@@ -109,9 +109,8 @@ def plan_hold(world: World, backups: Sequence[Backup], entries: Sequence[Journal
         name = world.name(backup.tv)
         if any(_concerns(entry, backup) for entry in entries):
             refusals.append(refuse_journalled(name, backup))
-        elif backup in leaving and backup.disk is not None and not backup.copy_type.mirror:
-            if not world.needed_by_tape(backup.disk.bv, backup.tv):
-                refusals.append(refuse_going(name, backup))
+        elif backup in leaving and not backup.copy_type.mirror and not _awaited(world, backup):
+            refusals.append(refuse_going(name, backup))
     ids = tuple(backup.id for backup in backups if not backup.hold)
     again = tuple(backup.id for backup in leaving)
     outcomes = tuple(
@@ -191,6 +190,10 @@ def _tape(backup: Backup, wanted: Deletion) -> tuple[TapeCopy, ...]:
     return tuple(copy for copy in backup.tape if copy.state in given_up)
 
 
+def _awaited(world: World, backup: Backup) -> bool:
+    return backup.disk is not None and world.needed_by_tape(backup.disk.bv, backup.tv)
+
+
 def _disk(
     world: World, backup: Optional[Backup], wanted: Deletion
 ) -> tuple[tuple[DropGeneration, ...], str, tuple[str, ...]]:
@@ -243,7 +246,8 @@ def _last_ones(before: World, after: World, tv: VolumeRef, wanted: Deletion) -> 
         return [refuse_unconfirmed(name, f"the only good backup of {name}", good(before)[-1])]
     had, has = (any_proven(world.backups.get(tv, ()), tests) for world in (before, after))
     if had and not has:
-        return [refuse_unconfirmed(name, f"the only tape copy of {name} that was proven", good(before)[-1])]
+        one = next(b for b in reversed(before.backups.get(tv, ())) if any(proven(b, copy, tests) for copy in b.tape))
+        return [refuse_unconfirmed(name, f"the only tape copy of {name} that was proven", one)]
     return []
 
 

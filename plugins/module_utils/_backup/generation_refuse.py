@@ -28,8 +28,8 @@ def refuse_journalled(name: str, backup: Backup) -> BackupError:
     return BackupError(
         ErrorClass.BUSY,
         f"A run was interrupted while it overwrote the disk copy of backup {backup.id} of {name}.",
-        next_step=f"Let the next eternus_sync or eternus_backup of {name}, or eternus_reconcile with repair: [journal], "
-        "settle it; then hold the backup if it is still there.",
+        next_step=f"Let the next eternus_sync or eternus_backup of {name}, or eternus_reconcile with "
+        "repair: [journal], settle it; then hold the backup if it is still there.",
         volume=name,
         backup=backup.id,
     )

@@ -21,8 +21,8 @@ _WAITING = (TapeState.QUEUED, TapeState.WRITING)
 def _done(backup: Backup) -> bool:
     """Tell whether nothing needs a disk copy any more.
 
-    ``LEAVING``: no hold keeps it, no tape leg waits for it; a failed one protects nothing (§5). ``BORROWED``: every tape copy is written;
-    a failed leg keeps it until it is run again (§3).
+    ``LEAVING``: no hold keeps it, no tape leg waits for it; a failed one protects nothing (§5). ``BORROWED``: every
+    tape copy is written; a failed leg keeps it until it is run again (§3).
     """
     if backup.disk is None or backup.disk.state is DiskState.VALID:
         return False

@@ -23,6 +23,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 _LEAST = {"generations": 1, "tape_generations": 0, "tape_days": 0, "interval_days": 0, "tape_copies": 1}
+#: More than a hundred years, or than an array has volumes, is a slip of the hand.
+_MOST = {"generations": 65535, "tape_generations": 65535, "tape_days": 36525, "interval_days": 36525, "tape_copies": 16}
 _SYNCHRONIZING = (Method.SYNCHRONIZED, Method.AUTO)
 _SNAPPING = (Method.SNAPSHOT, Method.AUTO)
 #: The methods of a consistency group: a member that fails is resynced, or its new generation struck, for all (§3).
@@ -63,6 +65,9 @@ def _numbers(world: World, policy: Policy) -> Optional[BackupError]:
             return violation(
                 world, policy, f"{option} is {value}, and {bound} is the least.", f"Declare {bound} or more."
             )
+        if value > _MOST[option]:
+            most = _MOST[option]
+            return violation(world, policy, f"{option} is {value}, and {most} is the most.", f"Declare {most} or less.")
     return None
 
 

@@ -28,6 +28,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation, operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_restore import (
     Choice,
+    Chosen,
     choose,
     plan_restore,
 )
@@ -211,20 +212,34 @@ def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume, w
     what came from another array (REC) can be brought back onto a third volume when that array has burnt down.
     """
     with ctx.catalog.read() as records:
-        used = target.ref in records.used_keys(restore_key(request.key), [target.ref])
+        used = records.used_keys(restore_key(request.key), [target.ref]).get(target.ref, "")
         shown = overwritten(records, target.ref)
     marker = world.undefined.get(target.ref)  # as check mode foresees it
     shown["undefined"] = marker.reason if marker else None
-    chosen = choose(world, tv, request.choice)
+    done = used and target.ref not in world.undefined
+    chosen = _restored_before(world, tv, used) if done else choose(world, tv, request.choice)
+    asked = Asked(world, chosen, target, None, shown)
+    if done:
+        return replace(asked, ended=True)
     for end in (chosen.bv or target.ref, target.ref):
         ctx.array_of(end)
-    asked = Asked(world, chosen, target, None, shown)
-    if used and target.ref not in world.undefined:
-        return replace(asked, ended=True)
     if _under_way(asked):
         return replace(asked, runs=True)
     step = plan_restore(world, chosen, target, confirm=request.confirm, key=request.key)
     return replace(asked, step=step, runs=step is None and chosen.tape is None)
+
+
+def _restored_before(world: World, tv: VolumeRef, backup_id: str) -> Chosen:
+    """Return the backup that a key has restored, whatever would be chosen now."""
+    found = next((backup for backup in world.backups.get(tv, ()) if backup.id == backup_id), None)
+    if found is not None:
+        return Chosen(found)
+    raise BackupError(
+        ErrorClass.NO_SUCH_BACKUP,
+        f"This key has restored backup {backup_id} before, which is in the history no more.",
+        next_step="Nothing is left to do; to restore once more, give another key.",
+        backup=backup_id,
+    )
 
 
 def _under_way(asked: Asked) -> bool:

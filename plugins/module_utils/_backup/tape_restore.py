@@ -79,10 +79,13 @@ def plan_restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePla
 
 def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
     source = the_volume(records, wanted.volume)
-    backup, copy = choose_backup(source.name, records.backups(tvs=[source.ref]), wanted)
     target = choose_target(ctx, records, wanted.target, source)
-    whole = not records.undefined_targets([target.ref])
-    if whole and target.ref in records.used_keys(restore_key(wanted.key), [target.ref]):
+    used = records.used_keys(restore_key(wanted.key), [target.ref]).get(target.ref, "")
+    done = used and not records.undefined_targets([target.ref])
+    if done:
+        wanted = replace(wanted, backup_id=used)
+    backup, copy = choose_backup(source.name, records.backups(tvs=[source.ref]), wanted)
+    if done:
         known = overwritten(records, target.ref)
         return TapeRestorePlan(source.name, backup, copy, (), target, overwrites=known, needed=False)
     refuse_target(records, source, target, wanted)

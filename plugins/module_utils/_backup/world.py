@@ -108,10 +108,12 @@ class World:
         return tuple(backup for backup in reversed(self.backups.get(tv, ())) if backup.good_on_disk)
 
     def spoiled(self, backup: Backup) -> bool:
-        """Tell whether a disk copy never became whole: the snapshot onto its BV has failed on the array."""
+        """Tell whether a disk copy never became whole: the snapshot onto its BV failed before all was copied."""
         session = self.sessions.get((backup.tv, backup.disk.bv)) if backup.disk is not None else None
         broken = (SessionState.FAILED, SessionState.UNKNOWN)
-        return session is not None and not session.copy_type.mirror and session.state in broken
+        if session is None or session.copy_type.mirror or session.state not in broken:
+            return False
+        return session.percent < 100
 
     def resumed(self, session: Session) -> Optional[Backup]:
         """Return the generation on a BV that follows its TV again, since other hands resumed its session."""
