@@ -31,7 +31,8 @@ extends_documentation_fragment:
 options:
   volumes:
     description: The transaction volumes, by name, DeviceID or V(wwn-0x...). Without any and without O(groups), every
-      one whose policy's method is V(synchronized); with O(state=cancelled) every one that has a policy.
+      one whose policy's method is V(synchronized); with O(state=cancelled) every one that has a policy, so mind a
+      variable that may be empty.
     type: list
     elements: str
     default: []
