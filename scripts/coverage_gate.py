@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Combine the coverage of unit and integration tests and compare it with ``fail_under`` of pyproject.toml."""
+"""Combine the coverage of all processes of the unit tests and compare it with ``fail_under`` of pyproject.toml."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps that run the product: integration targets, unit tests, and what of the plugins both have covered."""
+"""The steps that run the product: integration targets, unit tests, and what of the plugins these have covered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def integration() -> Step:
     for name in wanted:
         if name not in found:
             step.failures.append(f"{name}: no such target")
-    env = measured(environment(), "integration")
+    env = environment()
     with ThreadPoolExecutor(WORKERS) as pool:
         names = [name for name in found if not wanted or name in wanted]
         for name, done in zip(names, pool.map(lambda name: targets.run_target(name, env), names)):

@@ -113,6 +113,7 @@ def run_target(name: str, env: dict[str, str]) -> Finished:
         "ANSIBLE_ROLES_PATH": str(TARGETS),
         "ANSIBLE_RETRY_FILES_ENABLED": "0",
         "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_PIPELINING": "1",
     }
     argv, cwd = _command(name, work)
     path = LOGS / f"target-{name}.log"
