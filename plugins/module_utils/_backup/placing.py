@@ -22,7 +22,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     DiskState,
-    Method,
     Policy,
     RegisteredVolume,
     TapeState,
@@ -100,7 +99,7 @@ def wanted(kind: Kind, tv: VolumeRef, bv: VolumeRef) -> CopyType:
 
 def refuse_still_borrowed(world: World, policy: Policy) -> None:
     """Refuse a second BV for tape while one is borrowed: the pool was counted for one at a time (behaviour.md §3)."""
-    if not (policy.media.staged or policy.method is Method.TAPE_ONLY):
+    if not policy.staged:
         return
     for backup in world.backups.get(policy.tv, ()):
         if backup.disk is not None and backup.disk.state is DiskState.BORROWED:

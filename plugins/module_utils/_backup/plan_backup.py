@@ -256,8 +256,7 @@ def after_record(world: World, backup: Backup, policy: Optional[Policy]) -> tupl
     steps: list[Step] = list(overdue_drops(world, backup.tv))
     if policy is not None:
         kept = project(world, steps)
-        staged = policy.media.staged or policy.method is Method.TAPE_ONLY
-        steps.extend(before_tape(kept, backup.tv) if staged else surplus(kept, backup.tv, policy.generations))
+        steps.extend(before_tape(kept, backup.tv) if policy.staged else surplus(kept, backup.tv, policy.generations))
     if backup.copy_type.mirror and not backup.suspend and backup.disk is not None:
         steps.append(ReleaseCopy(backup.tv, backup.disk.bv, backup.copy_type, free=False))
     return tuple(steps)
@@ -265,7 +264,7 @@ def after_record(world: World, backup: Backup, policy: Optional[Policy]) -> tupl
 
 def queued_copies(policy: Policy, now: datetime) -> tuple[TapeCopy, ...]:
     """Return the tape copies that a new backup owes, queued (behaviour.md §5)."""
-    if not policy.media.tape and policy.method is not Method.TAPE_ONLY:
+    if not (policy.media.tape or policy.staged):
         return ()
     return tuple(
         TapeCopy(number, TapeState.QUEUED, policy.tape_pool, now) for number in range(1, policy.tape_copies + 1)

@@ -23,7 +23,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight i
     needs,
     numbers,
     sessions_for,
-    staged,
     stranded,
     told_apart,
     volumes_for,
@@ -159,7 +158,7 @@ def _in_use(world: World, tv: VolumeRef) -> Optional[BackupError]:
 
 
 def _kept(policy: Policy) -> str:
-    if staged(policy):
+    if policy.staged:
         return "backups that tape alone keeps"
     return f"{policy.generations} generations by method {policy.method.value}"
 

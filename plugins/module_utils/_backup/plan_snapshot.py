@@ -71,7 +71,7 @@ def plan_snapshot(
     refuse_still_borrowed(world, policy)
     if policy.method is Method.DIFFERENTIAL:
         more, snap = _differential(world, policy, backup, drop_untaped, seen)
-    elif policy.media.staged or policy.method is Method.TAPE_ONLY:
+    elif policy.staged:
         more, snap = _fresh(world, policy, backup, drop_untaped, seen)
     else:
         more, snap = _snapshot(world, policy, backup, drop_untaped, seen)
@@ -185,7 +185,7 @@ def _fresh(
 
 def placed(backup: Backup, policy: Policy, bv: VolumeRef, copy_type: CopyType) -> Backup:
     """Return the planned backup with its disk copy: a generation, or only borrowed where the media is tape (§3)."""
-    state = DiskState.BORROWED if policy.media.staged or policy.method is Method.TAPE_ONLY else DiskState.VALID
+    state = DiskState.BORROWED if policy.staged else DiskState.VALID
     return replace(backup, copy_type=copy_type, disk=DiskCopy(bv, state, backup.point_in_time))
 
 

@@ -15,7 +15,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight i
     COPIES,
     reach,
     sessions_for,
-    staged,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_wrong_role
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
@@ -48,7 +47,7 @@ def warnings(world: World, policy: Policy) -> list[str]:
             f"{policy.media.value} no generation goes before the new one is there."
         )
     overwrites = policy.method is Method.DIFFERENTIAL or (policy.method in _SNAPPING and not safe)
-    if overwrites and policy.generations == 1 and not staged(policy):
+    if overwrites and policy.generations == 1 and not policy.staged:
         step = "keep 2 generations" if policy.method is Method.DIFFERENTIAL else "declare safe_rotation: true"
         when = "a backup without a running session" if policy.method is Method.AUTO else "each backup"
         told.append(

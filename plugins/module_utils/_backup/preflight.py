@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
-    Media,
     Method,
     Policy,
     RegisteredVolume,
@@ -71,14 +70,9 @@ class Need:
         return tuple(part.tv for part in self.parts)
 
 
-def staged(policy: Policy) -> bool:
-    """Tell whether a policy keeps no disk generation: its BV is only borrowed until tape has it (behaviour.md §3)."""
-    return policy.media is Media.TAPE or policy.method is Method.TAPE_ONLY
-
-
 def generations_for(policy: Policy) -> int:
     """Return how many disk generations a policy keeps, held ones beside them; none where the BV is only borrowed."""
-    return 0 if staged(policy) else policy.generations
+    return 0 if policy.staged else policy.generations
 
 
 def spare_for(policy: Policy) -> int:
@@ -91,7 +85,7 @@ def spare_for(policy: Policy) -> int:
     same BV again that is resumed, once tape has it; a start before that is refused for the tape leg's sake
     (``volume_in_use_by_tape``), not for want of a number.
     """
-    if staged(policy) or policy.method in (Method.SYNCHRONIZED, Method.AUTO):
+    if policy.staged or policy.method in (Method.SYNCHRONIZED, Method.AUTO):
         return 1
     return 1 if policy.method is Method.SNAPSHOT and (policy.safe_rotation or policy.group) else 0
 
@@ -119,7 +113,7 @@ def shares_slot(policy: Policy) -> bool:
 
     One whose BV is only borrowed takes turns too, and shares nothing: it may still be borrowed in the next one's turn.
     """
-    return bool(policy.sync_slot) and not policy.suspend and not policy.pinned and not staged(policy)
+    return bool(policy.sync_slot) and not policy.suspend and not policy.pinned and not policy.staged
 
 
 def needs(world: World, policies: Policies, *, now: bool = False) -> tuple[Need, ...]:
@@ -176,7 +170,7 @@ def _demand(world: World, policy: Policy, now: bool) -> _Demand:
     generations = world.generations(policy.tv)
     held = sum(1 for backup in generations if backup.hold)
     # What was kept before a change to media tape goes only when a newer backup is on tape (§3): it counts till then.
-    until = now or staged(policy)
+    until = now or policy.staged
     kept = max(generations_for(policy), len(generations) - held) if until else generations_for(policy)
     slot = policy.sync_slot if shares_slot(policy) else ""
     part = Part(policy.tv, policy.method, kept, 0 if slot else spare_for(policy), held, slot)

@@ -43,11 +43,6 @@ class Media(str, Enum):
         """Tell whether a tape copy is wanted."""
         return self is not Media.DISK
 
-    @property
-    def staged(self) -> bool:
-        """Tell whether a BV is only borrowed, until tape has it (behaviour.md §3)."""
-        return self is Media.TAPE
-
 
 class DiskState(str, Enum):
     """The state of a disk copy.
@@ -143,6 +138,11 @@ class Policy:
     pinned: tuple[VolumeRef, ...] = ()
     mounted_on: str = ""
     mount_point: str = ""
+
+    @property
+    def staged(self) -> bool:
+        """Tell whether its backups only borrow a BV, until tape has them (behaviour.md §3)."""
+        return self.media is Media.TAPE or self.method is Method.TAPE_ONLY
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.forget import forget_disk
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Reader, ReaderPurpose
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
@@ -142,7 +141,7 @@ class Synchronized(RuleBasedStateMachine):
         if position >= len(self.expected[name]):
             return
         before = {s.key for s in self.house.look().mirrors_of(self.ref(name))}
-        forget_disk(self.house.context(), self.ref(name), [self.expected[name].pop(position)])
+        self.house.forget(name, self.expected[name].pop(position))
         assert {s.key for s in self.house.look().mirrors_of(self.ref(name))} == before
 
     @rule(name=tv_names, position=st.integers(0, 2))

@@ -14,7 +14,6 @@ from typing import Any, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, Volume, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup import policies, restore, synchronize, take
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.forget import forget_disk
 from ansible_collections.eternus.backup.plugins.module_utils._backup.generation import (
     GenerationRequest,
     Wanted,
@@ -179,7 +178,8 @@ class House:
 
     def forget(self, name: str, *ids: str) -> None:
         """Delete disk generations by hand."""
-        forget_disk(self.context(), self.by_name[name].ref, ids)
+        wanted = GenerationRequest(Wanted.ABSENT, Selection(ids=ids), Media.DISK, confirm=frozenset([name]))
+        change(self.context(), wanted)
 
     def delete(self, *ids: str, media: Media = Media.BOTH, confirm: Collection[str] = ()) -> Result:
         """Delete copies of backups; the names of TVs confirm that their last good backup may go."""
