@@ -101,14 +101,14 @@ def _oldest(world: World, policy: Policy) -> Optional[Backup]:
 
 def _may_overwrite(world: World, policy: Policy, oldest: Backup) -> bool:
     """Tell whether the BV of the oldest generation fits: of the TV's size, and pinned where BVs are pinned (§4)."""
-    bv = _bv(oldest)
+    bv = oldest.bv
     return same_size(world, policy.tv, world.volumes[bv]) and (not policy.pinned or bv in policy.pinned)
 
 
 def _overwrite(
     world: World, policy: Policy, backup: Backup, oldest: Backup, drop_untaped: bool
 ) -> tuple[tuple[Step, ...], SnapCopy]:
-    tv, bv = policy.tv, _bv(oldest)
+    tv, bv = policy.tv, oldest.bv
     kind = tracked_type if policy.method is Method.DIFFERENTIAL else clone_type
     copy_type = kind(world, tv, bv)
     if copy_type is None:
@@ -160,7 +160,7 @@ def _differential(
         snap = SnapCopy(tv, bv, CopyType.QUICK_OPC, placed(backup, policy, bv, CopyType.QUICK_OPC), resume=True)
         return (), replace(snap, synced_at=ready[0].synced_at)
     oldest = _oldest(world, policy)
-    if oldest is not None and _may_overwrite(world, policy, oldest) and _bv(oldest).array == tv.array:
+    if oldest is not None and _may_overwrite(world, policy, oldest) and oldest.bv.array == tv.array:
         return _overwrite(world, policy, backup, oldest, drop_untaped)
     copying = [session for session in without if session.state is SessionState.EXECUTING]
     if copying and oldest is None:
@@ -191,9 +191,3 @@ def placed(backup: Backup, policy: Policy, bv: VolumeRef, copy_type: CopyType) -
 
 def _state(backup: Backup) -> DiskState:
     return backup.disk.state if backup.disk is not None else DiskState.VALID
-
-
-def _bv(backup: Backup) -> VolumeRef:
-    if backup.disk is None:
-        raise ValueError(f"backup {backup.id} has no disk copy")
-    return backup.disk.bv

@@ -64,8 +64,6 @@ def idle_volumes(world: World, tv: VolumeRef) -> tuple[FreeVolume, ...]:
 
 def drop(world: World, backup: Backup) -> DropGeneration:
     """Return the step that strikes a backup's disk copy; a suspended session keeps its BV bound (behaviour.md §2)."""
-    if backup.disk is None:
-        raise ValueError(f"backup {backup.id} has no disk copy")
-    bv = backup.disk.bv
+    bv = backup.bv
     wait = world.needed_by_tape(bv, backup.tv)
     return DropGeneration(backup.tv, bv, backup.id, wait=wait, free=not wait and not world.touching(bv))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving, overwritten
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import the_pool
@@ -84,7 +83,7 @@ def check_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> TapePool:
     inventory = desk.library.inventory()
     if not candidates(pool, known, inventory, elsewhere):
         raise none_left(pool, known, inventory)
-    with open_device(desk.device_dir, _source(step.backup).device_id, step.backup.size):
+    with open_device(desk.device_dir, step.backup.bv.device_id, step.backup.size):
         return pool
 
 
@@ -95,15 +94,9 @@ def check_verify(ctx: Context, desk: TapeDesk, step: TapeStep) -> None:
     refuse_missing(desk, parts)
 
 
-def _source(backup: Backup) -> VolumeRef:
-    if backup.disk is None:
-        raise ValueError(f"backup {backup.id} has no disk copy")
-    return backup.disk.bv
-
-
 def _lost(records: Records, step: TapeStep) -> Optional[BackupError]:
     """Return the error when the disk copy has gone, or begun to go, since the plan; in the claiming transaction."""
-    bv = _source(step.backup)
+    bv = step.backup.bv
     for backup in records.backups(ids=[step.backup.id]):
         if step.new and any(copy.number == step.copy.number for copy in backup.tape):
             return busy(step.backup.id, step.copy)  # somebody else has just made it
@@ -121,7 +114,7 @@ class _Leg:
     def __init__(self, ctx: Context, desk: TapeDesk, step: TapeStep) -> None:
         self._ctx, self._desk = ctx, desk
         self._backup, self.copy = step.backup, step.copy
-        self._bv = _source(step.backup)
+        self._bv = step.backup.bv
         now = ctx.clock.now()
         name = tape_lease(step.backup.id, step.copy.number)
         try:
@@ -227,7 +220,7 @@ def _header(records: Records, backup: Backup, copy: TapeCopy) -> Header:
 def write_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
     """Write a tape copy. A failure is recorded, leaves the disk generation valid, and is part of what is returned."""
     pool = check_leg(ctx, desk, step)
-    bv = _source(step.backup)
+    bv = step.backup.bv
     leg = _Leg(ctx, desk, step)
     failure: Optional[BackupError] = None
     sha256 = ""

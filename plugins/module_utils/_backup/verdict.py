@@ -21,7 +21,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.steps impor
     ResumeCopy,
     SnapCopy,
     SplitCopy,
-    StartCopy,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry
 
@@ -163,8 +162,3 @@ def moment(one: Found, sessions: Sessions, now: datetime) -> datetime:
         at = session.suspended_at if isinstance(one.step, SplitCopy) else session.synced_at
     written = one.entry.written_at
     return max(at, written) if at is not None and at + timedelta(seconds=1) >= written else now
-
-
-def is_start(step: ArrayStep) -> bool:
-    """Tell whether a step is a full copy onto a BV that it allocated."""
-    return isinstance(step, StartCopy) and step.untaped is None

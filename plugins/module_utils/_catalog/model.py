@@ -227,6 +227,13 @@ class Backup:
     tape: tuple[TapeCopy, ...] = ()
 
     @property
+    def bv(self) -> VolumeRef:
+        """Return the BV of its disk copy; ValueError without one, which the caller has ruled out."""
+        if self.disk is None:
+            raise ValueError(f"backup {self.id} has no disk copy")
+        return self.disk.bv
+
+    @property
     def good_on_disk(self) -> bool:
         """Tell whether its disk copy counts as a generation."""
         return self.disk is not None and self.disk.state is DiskState.VALID
