@@ -32,6 +32,10 @@ class MediumError(Exception):
     """The drive could not read or write the medium (EIO); the cartridge is suspect."""
 
 
+class DriveLost(Exception):
+    """The drive went offline, or its cartridge was pulled, while in use; nothing is said about the cartridge."""
+
+
 @dataclass(frozen=True)
 class Position:
     """Where a drive stands: tape file and logical block from the beginning (MTIOCPOS; filemarks count as one)."""
@@ -42,38 +46,64 @@ class Position:
 
 @dataclass(frozen=True)
 class Slot:
-    """A cartridge in the library. ``drive``: where it is loaded. Bytes; 0 when not known."""
+    """A cartridge in the library. Bytes; 0 when not known.
+
+    ``drive``: where it is loaded; it may lie there idle. ``element``: where it is at home, as the library calls it.
+    ``outside``: it lies in an import/export slot, and must be imported before it can be loaded.
+    """
 
     barcode: str
     drive: str = ""
     capacity: int = 0
     written: int = 0
+    element: str = ""
+    outside: bool = False
+    cleaning: bool = False
 
 
 @dataclass(frozen=True)
 class DriveStatus:
-    """A drive as the inventory shows it; ``owner`` and ``since`` only while somebody uses it."""
+    """A drive as the inventory shows it; ``owner`` and ``since`` only while somebody uses it.
+
+    ``device``: its name on this host. ``problem``: why it cannot be used now; empty when it can.
+    """
 
     name: str
     barcode: str = ""
     owner: str = ""
     since: str = ""
+    serial: str = ""
+    device: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What is in the library."""
+    """What is in the library. ``unreadable`` counts the full slots whose barcode could not be read."""
 
     slots: tuple[Slot, ...]
     drives: tuple[DriveStatus, ...]
+    unreadable: int = 0
 
     def slot(self, barcode: str) -> Optional[Slot]:
         """Return the slot of a cartridge, None when it is not in the library."""
         return next((slot for slot in self.slots if slot.barcode == barcode), None)
 
+    @property
+    def in_use(self) -> frozenset[str]:
+        """Return the barcodes in drives that somebody uses."""
+        return frozenset(drive.barcode for drive in self.drives if drive.owner and drive.barcode)
+
 
 class Drive(Protocol):
-    """A loaded drive in variable block mode, one user at a time. Files and blocks count from 0; sizes in bytes."""
+    """A loaded drive in variable block mode, one user at a time. Files and blocks count from 0; sizes in bytes.
+
+    Every method may raise :class:`MediumError` and :class:`DriveLost`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return the drive's name, as the inventory shows it."""
 
     @property
     def barcode(self) -> str:
@@ -114,8 +144,30 @@ class Library(Protocol):
     def load(self, barcode: str, owner: str) -> AbstractContextManager[Drive]:
         """Load a cartridge into a free drive for a ``with`` block.
 
-        ``busy``, ``no_cartridge``, ``suspect_cartridge`` and ``tape_unavailable`` are its errors.
+        ``busy``, ``no_cartridge``, ``suspect_cartridge`` and ``tape_unavailable`` are its errors. Afterwards it may
+        stay in the drive, rewound.
         """
+
+    def export_cartridge(self, barcode: str, owner: str) -> str:
+        """Move a cartridge into a free import/export slot; return that element. One that is outside stays there."""
+
+    def import_cartridge(self, barcode: str, owner: str) -> str:
+        """Move a cartridge from an import/export slot into a storage slot; return that element."""
+
+
+def is_cleaning(barcode: str) -> bool:
+    """Tell whether a barcode is that of a cleaning cartridge (LTO: it begins with CLN, or its medium is CU)."""
+    return barcode.upper().startswith("CLN") or (len(barcode) == 8 and barcode.upper().endswith("CU"))
+
+
+def outside(barcode: str, element: str) -> BackupError:
+    """Return the error for a cartridge that lies in an import/export slot."""
+    return BackupError(
+        ErrorClass.NO_CARTRIDGE,
+        f"Cartridge {barcode} lies in {element or 'an import/export slot'}.",
+        next_step="Import it (tape_cartridge, state: imported), then run it again.",
+        barcode=barcode,
+    )
 
 
 def suspect(barcode: str, why: str, **details: Any) -> BackupError:

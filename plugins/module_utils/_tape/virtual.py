@@ -28,6 +28,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     DriveStatus,
     Inventory,
     Slot,
+    is_cleaning,
     suspect,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual_drive import (
@@ -134,7 +135,7 @@ class VirtualLibrary:
                 finally:
                     os.close(cartridge)
                 drive = next((status.name for status in drives if status.barcode == name), "")
-                slots.append(Slot(name, drive, capacity, written))
+                slots.append(Slot(name, drive, capacity, written, cleaning=is_cleaning(name)))
             return Inventory(tuple(slots), tuple(drives))
 
     @contextmanager
@@ -180,7 +181,7 @@ class VirtualLibrary:
                 os.close(cartridge)
                 raise _unavailable(self.path, os.strerror(error.errno or 0)) from error
         try:
-            drive = VirtualDrive(cartridge, state)
+            drive = VirtualDrive(cartridge, state, free.name)
             try:
                 yield drive
             finally:

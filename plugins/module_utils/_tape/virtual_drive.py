@@ -62,7 +62,8 @@ class CartridgeState:
 class VirtualDrive:
     """A drive with a virtual cartridge. Not for two threads at once."""
 
-    def __init__(self, directory: int, state: CartridgeState) -> None:
+    def __init__(self, directory: int, state: CartridgeState, name: str = "") -> None:
+        self.name = name
         self._directory = directory
         self._state = state
         self._file = 0

@@ -28,10 +28,10 @@ def _packages(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
-def test_a_module_ships_at_most_100_kb_of_our_code_if_it_reads_or_does_tape_else_200_kb(file: Path) -> None:
-    small = file.stem.endswith("_info") or file.stem.startswith("tape_")
+def test_a_module_ships_at_most_100_kb_if_it_reads_120_if_it_does_tape_200_else(file: Path) -> None:
+    most = 100 if file.stem.endswith("_info") else 120 if file.stem.startswith("tape_") else 200
     shipped = shipped_bytes(file)
-    assert shipped <= (100 if small else 200) * KB, f"{file.stem}: {shipped} bytes of {source_bytes(file)} of source"
+    assert shipped <= most * KB, f"{file.stem}: {shipped} bytes of {source_bytes(file)} of source"
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
