@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from threading import Event, Lock, Thread
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Lease, TapeCopy
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Library
@@ -73,6 +74,7 @@ def parts_to_read(records: Records, backup_id: str, copy: TapeCopy) -> tuple[Par
             part.offset,
             part.size,
             part.sha256,
+            part.data_block,
         )
         for part in sorted(copy.parts, key=lambda part: part.sequence)
     )
@@ -98,15 +100,35 @@ class Heartbeat:
         self._ctx = ctx
         self._leases = leases
         self._last = ctx.clock.monotonic()
+        self._lock = Lock()
+        self._over = Event()
 
     @contextmanager
     def transaction(self) -> Iterator[Records]:
         """Open a transaction that prolongs the leases; ``busy`` when another took over meanwhile."""
-        with self._ctx.catalog.begin() as records:
-            leases = records.renew_leases(self._leases, self._ctx.clock.now(), self._ctx.lease_seconds)
-            yield records
-        self._leases = leases
-        self._last = self._ctx.clock.monotonic()
+        with self._lock:
+            with self._ctx.catalog.begin() as records:
+                leases = records.renew_leases(self._leases, self._ctx.clock.now(), self._ctx.lease_seconds)
+                yield records
+            self._leases = leases
+            self._last = self._ctx.clock.monotonic()
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Keep the leases beside the work: a cartridge may take minutes to be loaded, a flush to end."""
+        thread = Thread(target=self._keep, name="tape-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _keep(self) -> None:
+        while not self._over.wait(self._ctx.lease_seconds / 8):
+            # Who lost the lease, or the catalog, is told by the next transaction of the work itself.
+            with suppress(BackupError, Conflict), self.transaction():
+                pass
 
     def due(self) -> bool:
         """Tell whether it is time to record progress."""

@@ -9,6 +9,7 @@ A process may die anywhere: the copy stays ``writing``, its lease runs out, and 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Optional
 
@@ -52,7 +53,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import open_device
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Header
 from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import mismatch, read_image
-from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import Image, PartWritten, write_image
+from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import (
+    Image,
+    PartWritten,
+    Told,
+    write_image,
+)
 
 _COME_AGAIN = (ErrorClass.BUSY, ErrorClass.TAPE_UNAVAILABLE)
 
@@ -177,6 +183,15 @@ class _Leg:
             for cartridge in records.cartridges(barcodes=[barcode]):
                 records.put_cartridge(replace(cartridge, full=True))
 
+    def on_lost(self, error: BackupError) -> None:
+        """Record a cartridge that cannot be written: it takes nothing more."""
+        with self._beat.transaction() as records:
+            note_bad_cartridge(records, error)
+
+    def alive(self) -> AbstractContextManager[None]:
+        """Keep the leases, however long a cartridge takes to be loaded, found or flushed."""
+        return self._beat.alive()
+
     def end(self, error: Optional[BackupError], sha256: str = "") -> None:
         """Record how it ended; nobody reads the backup volume any more."""
         now = self._ctx.clock.now()
@@ -228,7 +243,9 @@ def write_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
         with open_device(desk.device_dir, bv.device_id, step.backup.size) as device:
             supply = Supply(ctx, desk, pool, lambda records: _of_other_copies(records, step))
             image = Image(leg.header, device)
-            sha256 = write_image(image, supply.next, leg.on_part, leg.on_full, leg.progress, desk.stream)
+            told = Told(leg.on_part, leg.on_full, leg.on_lost, leg.progress)
+            with leg.alive():
+                sha256 = write_image(image, supply.next, told, desk.stream)
     except BackupError as error:
         failure = error
     leg.end(failure, sha256)
@@ -247,14 +264,12 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
         parts = parts_to_read(records, step.backup.id, step.copy)
     beat = Heartbeat(ctx, leases)
 
-    def progress(_done: int) -> None:
-        if beat.due():
-            with beat.transaction():
-                pass
-
     failure: Optional[BackupError] = None
     try:
-        sha256 = read_image(parts, lambda barcode: desk.library.load(barcode, ctx.owner), None, progress, desk.stream)
+        with beat.alive():
+            sha256 = read_image(
+                parts, lambda barcode: desk.library.load(barcode, ctx.owner), None, lambda _done: None, desk.stream
+            )
         if sha256 != step.copy.sha256:
             raise mismatch(parts[-1].barcode, f"image of backup {step.backup.id}", step.copy.sha256, sha256)
     except BackupError as error:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import (
@@ -51,9 +52,10 @@ class Contents:
         return sum(entry.bytes for entry in self.entries)
 
 
-def read_text(drive: Drive, number: int) -> bytes:
-    """Read a whole small tape file (label, header, trailer)."""
-    drive.position_file(number)
+def read_text(drive: Drive, number: Optional[int] = None) -> bytes:
+    """Read a small tape file (label, header, trailer) and pass its filemark: this one, or the one of that number."""
+    if number is not None:
+        drive.position_file(number)
     buffer = memoryview(bytearray(BLOCK_SIZE))
     parts: list[bytes] = []
     size = 0

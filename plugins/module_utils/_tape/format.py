@@ -28,7 +28,8 @@ HOW TO RESTORE FROM THIS CARTRIDGE WITHOUT THE SOFTWARE THAT WROTE IT
 File 0 is this label. After it, each part of a backup takes three tape files:
   HEADER   text: what the part is, and the exact dd line that restores it
   DATA     the volume's bytes and nothing else, in blocks of {BLOCK_SIZE} bytes, the last one short
-  TRAILER  text: sha256 sums, and the table of contents of the whole cartridge up to there
+  TRAILER  text: sha256 of the part ("sha256"), of its first 1, 2, 3 ... GiB ("digests"), of the volume when the part
+           is its last one, and the table of contents of the whole cartridge up to there
 1. The newest table of contents is in the last file of the cartridge:
      mt -f /dev/nst0 eod; mt -f /dev/nst0 bsfm 2; dd if=/dev/nst0 bs=512k
    Or read header after header:  mt -f /dev/nst0 asf 1; dd if=/dev/nst0 bs=512k   (then asf 4, 7, 10 ...)
@@ -100,7 +101,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Trailer:
-    """What closes a part: its entry, sha256 of each GiB of it, and the contents of the cartridge, this part too."""
+    """What closes a part: its entry, its running digests, and the contents of the cartridge, this part too.
+
+    ``digests``: sha256 of the part's first GiB, of its first two, and so on, and of all of it: they tell in which GiB
+    the first damage lies.
+    """
 
     entry: Entry
     digests: tuple[str, ...]

@@ -170,6 +170,17 @@ def outside(barcode: str, element: str) -> BackupError:
     )
 
 
+def lost(drive: Drive, error: DriveLost) -> BackupError:
+    """Return the error for a drive that went away with its cartridge in it, or without it."""
+    return BackupError(
+        ErrorClass.TAPE_UNAVAILABLE,
+        f"Drive {drive.name} was lost with cartridge {drive.barcode} in use: {error or 'it went offline'}.",
+        next_step="See tape_info for the drive's state; when it is back, or another drive is free, run it again.",
+        drive=drive.name,
+        cartridge=drive.barcode,
+    )
+
+
 def suspect(barcode: str, why: str, **details: Any) -> BackupError:
     """Return the error for a cartridge whose content is not what it should be."""
     return BackupError(

@@ -16,14 +16,22 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
     read_header,
     read_label,
+    read_text,
     read_trailer,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import Device
-from ansible_collections.eternus.backup.plugins.module_utils._tape.format import BLOCK_SIZE, Label
+from ansible_collections.eternus.backup.plugins.module_utils._tape.format import (
+    BLOCK_SIZE,
+    Header,
+    Label,
+    parse_header,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Drive,
+    DriveLost,
     EndOfData,
     MediumError,
+    lost,
     suspect,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.stream import (
@@ -33,10 +41,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.stream import
     read_ahead,
 )
 
+#: A header is one block and a filemark in front of the data.
+_HEADER_BLOCKS = 2
+
 
 @dataclass(frozen=True)
 class PartToRead:
-    """A part as the catalog knows it. Bytes."""
+    """A part as the catalog knows it. Bytes; ``data_block``: the drive's block number of its DATA, -1: not known."""
 
     barcode: str
     uuid: str
@@ -45,6 +56,7 @@ class PartToRead:
     offset: int
     size: int
     sha256: str
+    data_block: int = -1
 
 
 #: Loads a cartridge by barcode.
@@ -64,18 +76,39 @@ def mismatch(barcode: str, what: str, expected: str, actual: str) -> BackupError
     )
 
 
+def _to_header(drive: Drive, part: PartToRead) -> Header:
+    """Go to the header, by block number where that is known, and read it; the drive stands at the data then."""
+    if part.data_block >= _HEADER_BLOCKS:
+        try:
+            drive.seek_block(part.data_block - _HEADER_BLOCKS)
+            header = parse_header(read_text(drive), part.barcode)
+            if header.data_file == part.data_file:
+                return header
+        except (BackupError, EndOfData, MediumError):
+            pass  # a copied tape may count otherwise, and a drive may know no block numbers: by file number, then
+    return read_header(drive, part.data_file)
+
+
 def _position(drive: Drive, part: PartToRead) -> None:
-    """Check label, header and trailer against the catalog, and go to the data."""
+    """Check label and header against the catalog, and go to the data."""
     label = read_label(drive)
     if not isinstance(label, Label) or (part.uuid and label.uuid != part.uuid):
         raise suspect(part.barcode, "it bears another label than the catalog knows")
-    header = read_header(drive, part.data_file)
+    header = _to_header(drive, part)
     if (header.backup_id, header.offset, header.data_file) != (part.backup_id, part.offset, part.data_file):
         raise suspect(part.barcode, f"tape file {part.data_file} holds backup {header.backup_id}, not {part.backup_id}")
-    entry = read_trailer(drive, part.data_file).entry
-    if (entry.bytes, entry.sha256) != (part.size, part.sha256):
-        raise mismatch(part.barcode, f"trailer of tape file {part.data_file}", part.sha256, entry.sha256)
-    drive.position_file(part.data_file)
+
+
+def _compare(drive: Drive, part: PartToRead, sha256: str, digests: Sequence[str]) -> None:
+    """Compare what was read with what was written; where they differ, say from which GiB on."""
+    trailer = read_trailer(drive, part.data_file)
+    if sha256 != part.sha256:
+        same = next((n for n, pair in enumerate(zip(digests, trailer.digests)) if pair[0] != pair[1]), 0)
+        raise mismatch(
+            part.barcode, f"part at offset {part.offset} (different from its GiB {same + 1} on)", part.sha256, sha256
+        )
+    if (trailer.entry.bytes, trailer.entry.sha256) != (part.size, part.sha256):
+        raise mismatch(part.barcode, f"trailer of tape file {part.data_file}", part.sha256, trailer.entry.sha256)
 
 
 def _read_part(
@@ -88,7 +121,6 @@ def _read_part(
     pace: Pace,
 ) -> None:
     _position(drive, part)
-
     ended = False
 
     def fill(into: memoryview) -> int:
@@ -116,13 +148,12 @@ def _read_part(
                 progress(part.offset + done)
                 if done == part.size:
                     break
-        sha256, _digests = digest.finish()
+        sha256, digests = digest.finish()
     finally:
         digest.close()
     if done != part.size:
         raise suspect(part.barcode, f"tape file {part.data_file} ends after {done} of {part.size} bytes")
-    if sha256 != part.sha256:
-        raise mismatch(part.barcode, f"part at offset {part.offset}", part.sha256, sha256)
+    _compare(drive, part, sha256, digests)
 
 
 def read_image(
@@ -134,8 +165,8 @@ def read_image(
 ) -> str:
     """Read a whole image, write it to ``target`` when there is one, and return its sha256.
 
-    ``checksum_mismatch`` when a part differs, ``suspect_cartridge`` when it is short, unreadable or missing: the target
-    is undefined then.
+    ``checksum_mismatch`` when a part differs, ``suspect_cartridge`` when it is short, unreadable or missing,
+    ``tape_unavailable`` when the drive was lost: the target is undefined then.
     """
     volume = hashlib.sha256()
     pace = Pace(options)
@@ -149,6 +180,8 @@ def read_image(
             except (MediumError, EndOfData) as error:
                 why = str(error) or "the recorded data ends"
                 raise suspect(part.barcode, f"tape file {part.data_file} cannot be read ({why})") from error
+            except DriveLost as error:
+                raise lost(drive, error) from error
         expected += part.size
     if target is not None:
         target.flush()

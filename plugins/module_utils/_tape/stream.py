@@ -20,7 +20,7 @@ from threading import Lock, Thread
 from typing import Any, Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import EndOfData, MediumError
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import DriveLost, EndOfData, MediumError
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock
 
 BUFFER_SIZE = 4 << 20
@@ -99,7 +99,7 @@ class _Filler(Thread):
                     break
                 self._full.put(buffer)
             self.error = None
-        except (BackupError, MediumError, EndOfData) as error:
+        except (BackupError, MediumError, DriveLost, EndOfData) as error:
             self.error = error
         finally:
             self._full.put(None)
@@ -155,43 +155,43 @@ class _Lane(Thread):
             buffer.release()
 
 
-class _PerGib:
-    """sha256 of each GiB."""
+class _Running:
+    """A part's sha256, and what it was after each GiB: one pass over the bytes serves both."""
 
-    def __init__(self) -> None:
-        self.digests: list[str] = []
-        self._hash = hashlib.sha256()
+    def __init__(self, digest: Any) -> None:
+        self._hash = digest
         self._size = 0
+        self._digests: list[str] = []
 
     def update(self, data: memoryview) -> None:
         """Add bytes."""
         while data:
-            piece = data[: GIB - self._size]
+            piece = data[: GIB - self._size % GIB]
             self._hash.update(piece)
             self._size += len(piece)
             data = data[len(piece) :]
-            if self._size == GIB:
-                self.digests.append(self._hash.hexdigest())
-                self._hash, self._size = hashlib.sha256(), 0
+            if self._size % GIB == 0:
+                self._digests.append(self._hash.hexdigest())
 
-    def finish(self) -> tuple[str, ...]:
-        """Return the digests, of the unfinished GiB too."""
-        return (*self.digests, self._hash.hexdigest()) if self._size else tuple(self.digests)
+    def finish(self) -> tuple[str, tuple[str, ...]]:
+        """Return the sha256 of everything, and the running ones: of the first GiB, of the first two, ..., of all."""
+        whole = str(self._hash.hexdigest())
+        return whole, (*self._digests, whole) if self._size % GIB else tuple(self._digests)
 
 
 class PartDigest:
     """The digests of one part, beside the volume's: what was handed in is digested behind the caller's back.
 
-    Only what really reached tape (or the target) is handed in, so a part may end anywhere.
+    Only what really reached tape (or the target) is handed in, so a part may end anywhere. The first part's sha256 is
+    the volume's so far, so that its bytes are digested once; those of any other part twice.
     """
 
     def __init__(self, volume: Any, options: StreamOptions, *, first: bool) -> None:
-        self._volume = volume
-        self._part = None if first else hashlib.sha256()
-        self._gib = _PerGib()
-        updates = [volume.update, self._gib.update] + ([self._part.update] if self._part is not None else [])
-        self._updates: list[Callable[[memoryview], None]] = updates
-        self._lanes = [_Lane(update) for update in updates] if options.threads else []
+        self._part = _Running(volume if first else hashlib.sha256())
+        self._updates: list[Callable[[memoryview], None]] = [self._part.update]
+        if not first:
+            self._updates.append(volume.update)
+        self._lanes = [_Lane(update) for update in self._updates] if options.threads else []
         for lane in self._lanes:
             lane.start()
 
@@ -205,9 +205,9 @@ class PartDigest:
                 update(buffer.data[start:end])
 
     def finish(self) -> tuple[str, tuple[str, ...]]:
-        """Wait for the rest; return the part's sha256 and those of its GiB. The first part's is the volume's so far."""
+        """Wait for the rest; return the part's sha256 and its running digests."""
         self.close()
-        return (self._part or self._volume).hexdigest(), self._gib.finish()
+        return self._part.finish()
 
     def close(self) -> None:
         """End the threads."""

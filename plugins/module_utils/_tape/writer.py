@@ -4,14 +4,16 @@
 
 """Writes a volume's image to cartridges, spanning at early warning (tape.md, The format).
 
-Whatever stops it, each cartridge is readable up to its last complete part.
+Whatever stops it, each cartridge is readable up to its last complete part. A part whose cartridge or drive fails is
+begun anew on the next cartridge.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional
 
@@ -28,8 +30,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.format import
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Drive,
+    DriveLost,
     MediumError,
     WriteOutcome,
+    lost,
     suspect,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.stream import (
@@ -70,6 +74,34 @@ class PartWritten:
 #: Loads the next cartridge; called again only after the one before was given back. Raises when there is none.
 NextCartridge = Callable[[], AbstractContextManager[Mounted]]
 
+#: So many cartridges in a row may fail before it is rather the drive, or the path to it, that is bad.
+MOST_BAD = 2
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who is told what happens, in the thread that writes.
+
+    ``part``: a part is whole, its trailer is on tape; the drive is still held.
+    ``full``: the barcode of a cartridge on which not even one block fitted.
+    ``lost``: why a cartridge or its drive failed; the part is begun anew.
+    ``progress``: the bytes that are written so far; fewer than before when a part is begun anew.
+    """
+
+    part: Callable[[PartWritten], None]
+    full: Callable[[str], None]
+    lost: Callable[[BackupError], None]
+    progress: Callable[[int], None]
+
+
+class _PartLost(Exception):
+    """A cartridge or its drive failed within a part."""
+
+    def __init__(self, drive: Drive, error: BackupError) -> None:
+        super().__init__(str(error))
+        self.drive = drive.name
+        self.error = error
+
 
 class _ImageWriter:
     """The state of one writing: where it is, and the buffer that the next cartridge goes on with."""
@@ -85,9 +117,30 @@ class _ImageWriter:
         self.offset = 0
         self._run = secrets.token_hex(8)
         self._part = 0
+        self._begun = (0, self._volume.copy())  # what a part that fails goes back to: the offset, the volume's digest
+
+    def source(self) -> Callable[[memoryview], int]:
+        """Return what fills buffers from where the writing is."""
+        position, size, device = self.offset, self._image.header.size, self._image.device
+
+        def fill(into: memoryview) -> int:
+            nonlocal position
+            wanted = min(len(into), size - position)
+            length = device.read_at(into[:wanted], position) if wanted else 0
+            position += length
+            return length
+
+        return fill
+
+    def go_back(self) -> None:
+        """Return to the beginning of the part that failed."""
+        self.offset, digest = self._begun
+        self._volume, self._buffer = digest.copy(), None
+        self._progress(self.offset)
 
     def write_part(self, mounted: Mounted, buffers: Any) -> Optional[PartWritten]:
         """Write one part; None when not even one block of data fits on this cartridge."""
+        self._begun = (self.offset, self._volume.copy())
         drive, contents = mounted.drive, mounted.contents
         header = replace(
             self._image.header,
@@ -156,42 +209,61 @@ class _ImageWriter:
             self._buffer = None
 
 
-def write_image(
-    image: Image,
-    next_cartridge: NextCartridge,
-    on_part: Callable[[PartWritten], None],
-    on_full: Callable[[str], None],
-    progress: Callable[[int], None],
-    options: StreamOptions,
-) -> str:
+def write_image(image: Image, next_cartridge: NextCartridge, told: Told, options: StreamOptions) -> str:
     """Write a whole image; return its sha256.
 
-    :param on_part: is told each part as soon as its trailer is on tape.
-    :param on_full: is told the barcode of a cartridge on which not even one block fitted.
-    :param progress: is told the bytes that are written so far.
+    :raises BackupError: what ``next_cartridge`` raises; ``suspect_cartridge`` and ``tape_unavailable`` when cartridges
+        or drives failed and no other was left; ``copy_failed`` when the volume cannot be read.
     """
-    size = image.header.size
-    position = 0
+    writer = _ImageWriter(image, told.progress, options)
+    row: list[_PartLost] = []  # one failure after the other, with no whole part between
+    while True:
+        try:
+            with read_ahead(writer.source(), options) as buffers:
+                return _write_parts(writer, buffers, next_cartridge, told, row)
+        except _PartLost as error:
+            row.append(error)
+            if len(row) >= MOST_BAD and len({one.drive for one in row}) == 1:
+                raise _same_drive(row) from error
+            told.lost(error.error)
+            if len(row) >= MOST_BAD:
+                raise error.error from error
+            writer.go_back()
 
-    def fill(into: memoryview) -> int:
-        nonlocal position
-        wanted = min(len(into), size - position)
-        length = image.device.read_at(into[:wanted], position) if wanted else 0
-        position += length
-        return length
 
-    writer = _ImageWriter(image, progress, options)
-    with read_ahead(fill, options) as buffers:
-        while True:
-            with next_cartridge() as mounted:
-                barcode = mounted.drive.barcode
-                try:
-                    part = writer.write_part(mounted, buffers)
-                except MediumError as error:
-                    raise suspect(barcode, f"it cannot be written ({error})") from error
+def _write_parts(
+    writer: _ImageWriter, buffers: Any, next_cartridge: NextCartridge, told: Told, row: list[_PartLost]
+) -> str:
+    """Write part after part to the end of the image; return its sha256."""
+    while True:
+        with ExitStack() as stack:
+            try:
+                mounted = stack.enter_context(next_cartridge())
+            except BackupError as error:
+                if row and error.error_class in (ErrorClass.NO_CARTRIDGE, ErrorClass.CARTRIDGE_FULL, ErrorClass.BUSY):
+                    raise row[-1].error from error  # why another one was needed at all
+                raise
+            drive = mounted.drive
+            try:
+                part = writer.write_part(mounted, buffers)
+            except MediumError as error:
+                raise _PartLost(drive, suspect(drive.barcode, f"it cannot be written ({error})")) from error
+            except DriveLost as error:
+                raise _PartLost(drive, lost(drive, error)) from error
             if part is None:
-                on_full(barcode)
+                told.full(drive.barcode)
                 continue
-            on_part(part)
+            row.clear()
+            told.part(part)
             if part.entry.last:
                 return part.entry.volume_sha256
+
+
+def _same_drive(row: Sequence[_PartLost]) -> BackupError:
+    """Return the error for a drive in which one cartridge after the other fails."""
+    return BackupError(
+        ErrorClass.TAPE_UNAVAILABLE,
+        f"Drive {row[0].drive} failed with {len(row)} cartridges one after the other: {row[-1].error.message}",
+        next_step="Clean or check the drive and its path; take it out of 'drives' until then. Then run the copy again.",
+        drive=row[0].drive,
+    )

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Contents, read_contents, write_label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import open_device
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Header, Label
@@ -31,6 +32,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import
     Image,
     Mounted,
     PartWritten,
+    Told,
     write_image,
 )
 
@@ -136,6 +138,8 @@ class Bed:
 
         @contextmanager
         def following() -> Iterator[Mounted]:
+            if not todo:
+                raise BackupError(ErrorClass.NO_CARTRIDGE, "None is left.", next_step="Add one.")
             with (library or self.library).load(todo.pop(0), "test") as drive:
                 found = read_contents(drive)
                 assert isinstance(found, Contents)
@@ -143,9 +147,8 @@ class Bed:
 
         with open_device(str(self.devices), SOURCE, size) as device:
             image = Image(self.header(size, backup_id), device)
-            sha256 = write_image(
-                image, following, parts.append, lambda _barcode: None, lambda _done: None, self.options
-            )
+            told = Told(parts.append, lambda _barcode: None, lambda _error: None, lambda _done: None)
+            sha256 = write_image(image, following, told, self.options)
         return sha256, parts
 
     def to_read(self, parts: list[PartWritten]) -> list[PartToRead]:

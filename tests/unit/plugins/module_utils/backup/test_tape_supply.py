@@ -45,18 +45,38 @@ def refused(error_class: str, house: TapeHouse, **params) -> BackupError:
     return caught.value
 
 
-def test_a_write_error_marks_the_cartridge_suspect_and_the_next_run_takes_another(
-    house: TapeHouse, monkeypatch: pytest.MonkeyPatch
+def break_at(monkeypatch: pytest.MonkeyPatch, house: TapeHouse, write: int):
+    """Let one write of the next leg fail; return a desk whose drives do so."""
+    for name, value in (("count", 0), ("at", write), ("trip", staticmethod(break_medium))):
+        monkeypatch.setattr(TrippingDrive, name, value)
+    return replace(house.desk, library=TrippingLibrary(house.bed.library.path))
+
+
+@pytest.mark.parametrize("write", [1, 2, 5, 9, 10])
+def test_after_a_write_error_the_cartridge_is_suspect_and_the_copy_goes_on_with_another(
+    house: TapeHouse, monkeypatch: pytest.MonkeyPatch, write: int
 ) -> None:
     house.cartridges("A1", "A2")
     house.backup("B1", 11)
-    for name, value in (("count", 0), ("at", 5), ("trip", staticmethod(break_medium))):
-        monkeypatch.setattr(TrippingDrive, name, value)
+    house.copy(desk=break_at(monkeypatch, house, write))
+    copy = house.tape("B1")
+    assert {part.barcode for part in copy.parts} == {"A2"}
+    with house.catalog.read() as records:
+        assert {one.barcode: bool(one.suspect) for one in records.cartridges()} == {"A1": True, "A2": False}
+    house.copy(verify=True)
+    assert house.tape("B1").verified_ok is True
+
+
+def test_a_write_error_with_no_other_cartridge_fails_the_leg_and_names_the_bad_one(
+    house: TapeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.cartridges("A1")
+    house.backup("B1", 11)
     with pytest.raises(BackupError) as caught:
-        house.copy(desk=replace(house.desk, library=TrippingLibrary(house.bed.library.path)))
+        house.copy(desk=break_at(monkeypatch, house, 5))
     assert caught.value.error_class.value == "suspect_cartridge"
-    house.copy()
-    assert {part.barcode for part in house.tape("B1").parts} == {"A2"}
+    assert "A1" in caught.value.message
+    assert house.tape("B1").state is TapeState.FAILED
 
 
 @pytest.mark.rule("R4.21", "R4.22")

@@ -160,8 +160,8 @@ def test_a_data_file_that_grew_is_a_suspect_cartridge(bed: Bed, data: bytes) -> 
     assert caught.value.error_class.value == "suspect_cartridge"
 
 
-@pytest.mark.parametrize("number", [0, 1, 3])
-def test_a_damaged_text_file_is_a_named_error_and_nothing_is_written_to_the_target(
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_damaged_label_or_header_is_a_named_error_and_nothing_is_written_to_the_target(
     bed: Bed, data: bytes, number: int
 ) -> None:
     bed.cartridges("A1")
@@ -171,6 +171,15 @@ def test_a_damaged_text_file_is_a_named_error_and_nothing_is_written_to_the_targ
         bed.restore(parts, SIZE)
     assert caught.value.error_class.value == "suspect_cartridge"
     assert (bed.path / "volume-00020000").read_bytes() == bytes(SIZE)
+
+
+def test_a_damaged_trailer_is_a_named_error(bed: Bed, data: bytes) -> None:
+    bed.cartridges("A1")
+    _sha256, parts = bed.write(SIZE, "A1")
+    flip(bed.file("A1", 3), 30)
+    with pytest.raises(BackupError) as caught:
+        bed.restore(parts, SIZE)
+    assert caught.value.error_class.value == "suspect_cartridge"
 
 
 def test_a_swapped_cartridge_is_found_by_its_label(bed: Bed, data: bytes) -> None:
