@@ -37,8 +37,13 @@ def overwritten(records: Records, target: VolumeRef) -> dict[str, Any]:
 
 def on_tape(backup: Backup) -> Optional[TapeCopy]:
     """Return the copy to restore from: one that was found equal first, one that was found different last."""
+    return next(iter(copies_on_tape(backup)), None)
+
+
+def copies_on_tape(backup: Backup) -> list[TapeCopy]:
+    """Return the written copies, best first."""
     written = [copy for copy in backup.tape if copy.state is TapeState.WRITTEN]
-    return min(written, key=lambda copy: ({True: 0, None: 1, False: 2}[copy.verified_ok], copy.number), default=None)
+    return sorted(written, key=lambda copy: ({True: 0, None: 1, False: 2}[copy.verified_ok], copy.number))
 
 
 def to_read(name: str, backup: Backup, copy: TapeCopy, *, named: bool) -> TapeCopy:

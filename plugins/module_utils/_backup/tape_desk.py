@@ -80,16 +80,24 @@ def parts_to_read(records: Records, backup_id: str, copy: TapeCopy) -> tuple[Par
     )
 
 
+def missing(desk: TapeDesk, parts: Sequence[PartToRead]) -> list[str]:
+    """Return the barcodes that are to be read and cannot be loaded now."""
+    inventory = desk.library.inventory()
+    slots = {part.barcode: inventory.slot(part.barcode) for part in parts}
+    return sorted(barcode for barcode, slot in slots.items() if slot is None or slot.outside)
+
+
 def refuse_missing(desk: TapeDesk, parts: Sequence[PartToRead]) -> None:
     """Refuse with ``no_cartridge`` unless every cartridge that is to be read is in the library."""
-    inventory = desk.library.inventory()
-    missing = sorted({part.barcode for part in parts if inventory.slot(part.barcode) is None})
-    if missing:
+    names = missing(desk, parts)
+    if names:
+        places = {part.barcode: part.place for part in parts if part.place}
+        told = [f"{name} ({places[name]})" if name in places else name for name in names]
         raise BackupError(
             ErrorClass.NO_CARTRIDGE,
-            f"Not in the library: cartridge {', '.join(missing)}.",
-            next_step="Put it into the library, then run it again.",
-            barcodes=missing,
+            f"Not in the library: cartridge {', '.join(told)}.",
+            next_step="Bring it in (tape_cartridge, state: imported), then run it again.",
+            barcodes=names,
         )
 
 

@@ -13,7 +13,11 @@ from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_names import restore_key
-from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import doubts, overwritten
+from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_target import (
+    copies_on_tape,
+    doubts,
+    overwritten,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
     Target,
     Wanted,
@@ -27,6 +31,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk i
     Heartbeat,
     TapeDesk,
     drop_dead_leases,
+    missing,
     note_bad_cartridge,
     parts_to_read,
     refuse_missing,
@@ -45,6 +50,16 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import Device, open_device
 from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import PartToRead, mismatch, read_image
 
+#: What is wrong with one copy or its cartridge, and says nothing about another.
+_ANOTHER_SERVES = (
+    ErrorClass.SUSPECT_CARTRIDGE,
+    ErrorClass.CHECKSUM_MISMATCH,
+    ErrorClass.FOREIGN_CARTRIDGE,
+    ErrorClass.NO_CARTRIDGE,
+    ErrorClass.TAPE_UNAVAILABLE,
+    ErrorClass.BUSY,
+)
+
 
 @dataclass(frozen=True)
 class TapeRestorePlan:
@@ -59,6 +74,7 @@ class TapeRestorePlan:
     overwrites: Mapping[str, Any] = field(default_factory=dict)  # what the catalog knew of the target
     needed: bool = True  # False: this key has restored onto this target before
     warnings: Sequence[str] = ()
+    others: Sequence[TapeCopy] = ()  # what is read where the copy turns out to be bad
 
     @property
     def leases(self) -> tuple[str, ...]:
@@ -70,9 +86,14 @@ def plan_restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePla
     """Choose, and refuse whatever is wrong before anything is changed. Check mode stops after this."""
     with ctx.catalog.read() as records:
         plan = _plan(ctx, records, wanted)
+        copies = [plan.copy, *plan.others]
+        parts = {copy.number: parts_to_read(records, plan.backup.id, copy) for copy in copies}
     if not plan.needed:
         return plan
-    refuse_missing(desk, plan.parts)
+    here = [copy for copy in copies if not missing(desk, parts[copy.number])]
+    if not here:
+        refuse_missing(desk, parts[plan.copy.number])
+    plan = replace(plan, copy=here[0], parts=parts[here[0].number], others=here[1:])
     with _opened(desk, plan):
         return plan
 
@@ -90,9 +111,9 @@ def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
         return TapeRestorePlan(source.name, backup, copy, (), target, overwrites=known, needed=False)
     refuse_target(records, source, target, wanted)
     refuse_sessions(ctx, records, source, target)
-    parts = parts_to_read(records, backup.id, copy)
     known, told = overwritten(records, target.ref), doubts(backup, copy)
-    return TapeRestorePlan(source.name, backup, copy, parts, target, overwrites=known, warnings=told)
+    others = [one for one in copies_on_tape(backup) if one != copy and one.verified_ok is not False]
+    return TapeRestorePlan(source.name, backup, copy, (), target, overwrites=known, warnings=told, others=others)
 
 
 @contextmanager
@@ -104,25 +125,23 @@ def _opened(desk: TapeDesk, plan: TapeRestorePlan) -> Iterator[Device]:
 def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
     """Write the target from tape; return the plan that was carried out, its copy now proven.
 
-    Until the end the target bears the marker of an undefined content, and keeps it when anything fails.
+    Until the end the target bears the marker of an undefined content, and keeps it when anything fails. A copy that
+    turns out to be bad is noted, and the next copy of the same backup is read from its beginning.
     """
     plan = plan_restore(ctx, desk, wanted)
     if not plan.needed:
         return plan
     beat = Heartbeat(ctx, _begin(ctx, plan, wanted))
-
-    def progress(_done: int) -> None:
-        if beat.due():
-            with beat.transaction():
-                pass
-
     try:
-        with _opened(desk, plan) as device:
-            sha256 = read_image(
-                plan.parts, lambda barcode: desk.library.load(barcode, ctx.owner), device, progress, desk.stream
-            )
-        if sha256 != plan.copy.sha256:
-            raise mismatch(plan.parts[-1].barcode, f"image of backup {plan.backup.id}", plan.copy.sha256, sha256)
+        with beat.alive(), _opened(desk, plan) as device:
+            while True:
+                try:
+                    sha256 = _read(ctx, desk, plan, device, beat)
+                    break
+                except BackupError as error:
+                    if not plan.others or error.error_class not in _ANOTHER_SERVES:
+                        raise
+                    plan = _with_another(ctx, plan, error, beat)
     except BackupError as error:
         with beat.transaction() as records:
             records.mark_undefined(_marker(ctx, plan, error.message))
@@ -136,6 +155,35 @@ def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
             records.use_key(UsedKey(plan.target.ref, restore_key(wanted.key), plan.backup.id))
         beat.end(records)
     return replace(plan, copy=proven or plan.copy, sha256=sha256)
+
+
+def _read(ctx: Context, desk: TapeDesk, plan: TapeRestorePlan, device: Device, beat: Heartbeat) -> str:
+    """Read a copy onto the target and return the sha256 of what was written; the marker tells how far it is."""
+
+    def progress(done: int) -> None:
+        if beat.due():
+            share = f"{done} of {plan.backup.size} bytes ({done * 100 // plan.backup.size} %)"
+            with beat.transaction() as records:
+                records.mark_undefined(_marker(ctx, plan, f"a restore from tape runs, {share}, or was broken off"))
+
+    sha256 = read_image(
+        plan.parts, lambda barcode: desk.library.load(barcode, ctx.owner), device, progress, desk.stream
+    )
+    if sha256 != plan.copy.sha256:
+        raise mismatch(plan.parts[-1].barcode, f"image of backup {plan.backup.id}", plan.copy.sha256, sha256)
+    return sha256
+
+
+def _with_another(ctx: Context, plan: TapeRestorePlan, error: BackupError, beat: Heartbeat) -> TapeRestorePlan:
+    """Note what is wrong with the copy, and return the plan with the next one."""
+    told = f"Tape copy {plan.copy.number} of backup {plan.backup.id} could not be read: {error.message}"
+    copy = plan.others[0]
+    with beat.transaction() as records:
+        note_bad_cartridge(records, error)
+        if error.error_class in (ErrorClass.SUSPECT_CARTRIDGE, ErrorClass.CHECKSUM_MISMATCH):
+            prove(records, plan.backup.id, plan.copy, ctx.clock.now(), False)
+        parts = parts_to_read(records, plan.backup.id, copy)
+    return replace(plan, copy=copy, parts=parts, others=plan.others[1:], warnings=(*plan.warnings, told))
 
 
 def _begin(ctx: Context, plan: TapeRestorePlan, wanted: Wanted) -> Sequence[Lease]:

@@ -47,7 +47,10 @@ _HEADER_BLOCKS = 2
 
 @dataclass(frozen=True)
 class PartToRead:
-    """A part as the catalog knows it. Bytes; ``data_block``: the drive's block number of its DATA, -1: not known."""
+    """A part as the catalog knows it. Bytes; ``data_block``: the drive's block number of its DATA, -1: not known.
+
+    ``place``: where its cartridge is kept while it is not in the library, in the operator's words.
+    """
 
     barcode: str
     uuid: str
@@ -57,6 +60,7 @@ class PartToRead:
     size: int
     sha256: str
     data_block: int = -1
+    place: str = ""
 
 
 #: Loads a cartridge by barcode.

@@ -161,6 +161,7 @@ class Bed:
                 one.entry.header.offset,
                 one.entry.bytes,
                 one.entry.sha256,
+                one.entry.data_block,
             )
             for one in parts
         ]

@@ -10,12 +10,16 @@ import hashlib
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._tape import stream
+from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import read_trailer
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import BLOCK_SIZE
+from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import read_image
 from ansible_collections.eternus.backup.plugins.module_utils._tape.stream import StreamOptions
 from ansible_collections.eternus.backup.tests.unit.support.tape_bed import (
     MIB,
@@ -249,3 +253,29 @@ def test_digests_of_each_gib_are_in_the_trailer(plain: Bed) -> None:
     text = plain.file("A1", 3).read_text()
     value = json.loads(text.partition("\n")[2])
     assert value["digests"] == [hashlib.sha256(content).hexdigest()]
+
+
+def test_a_trailer_bears_running_digests_of_its_part_and_the_first_damaged_gib_is_named(
+    bed: Bed, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "GIB", MIB)
+    bed.cartridges("A1", "A2", capacity=8 * MIB)
+    _sha256, parts = bed.write(SIZE, "A1", "A2")
+    for one in parts:
+        image = bed.file(one.entry.header.cartridge, 2).read_bytes()
+        with bed.load(one.entry.header.cartridge) as drive:
+            digests = read_trailer(drive, 2).digests
+        ends = [*range(MIB, len(image), MIB), len(image)]
+        assert digests == tuple(hashlib.sha256(image[:end]).hexdigest() for end in ends)
+    flip(bed.file("A1", 2), 2 * MIB + 5)
+    with pytest.raises(BackupError, match="from its GiB 3 on"):
+        bed.verify(parts)
+
+
+def test_a_part_is_found_by_file_number_where_its_block_number_leads_elsewhere(bed: Bed, data: bytes) -> None:
+    bed.cartridges("A1", capacity=32 * MIB)
+    bed.write(SIZE, "A1")
+    sha256, parts = bed.write(SIZE, "A1", backup_id="second")
+    for block in (-1, 0, 3, 10_000):
+        moved = [replace(one, data_block=block) for one in bed.to_read(parts)]
+        assert read_image(moved, bed.load, None, lambda _done: None, bed.options) == sha256
