@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
@@ -212,7 +213,7 @@ class _Leg:
 
 def _header(records: Records, backup: Backup, copy: TapeCopy) -> Header:
     """Return what the headers of this copy say; the part, its cartridge and its place come later."""
-    volumes = records.volumes([backup.tv])
+    volumes, until = records.volumes([backup.tv]), _keep_until(records, backup)
     generations = [one.id for one in reversed(records.backups(tvs=[backup.tv])) if one.good_on_disk]
     return Header(
         backup_id=backup.id,
@@ -229,7 +230,15 @@ def _header(records: Records, backup: Backup, copy: TapeCopy) -> Header:
         offset=0,
         cartridge="",
         data_file=0,
+        method=backup.method.value,
+        keep_until=until.isoformat() if until else "",
     )
+
+
+def _keep_until(records: Records, backup: Backup) -> Optional[datetime]:
+    """Return until when (UTC) the policy keeps this backup on tape: its cartridges are not written over before."""
+    days = max((policy.tape_days for policy in records.policies([backup.tv])), default=0)
+    return backup.point_in_time + timedelta(days=days) if days else None
 
 
 def write_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:

@@ -54,7 +54,11 @@ class Label:
 
 @dataclass(frozen=True)
 class Header:
-    """What a part is. Bytes; ``offset`` in the volume; ``run`` joins the parts of one writing."""
+    """What a part is. Bytes; ``offset`` in the volume; ``run`` joins the parts of one writing.
+
+    ``method``: how the backup was taken. ``keep_until``: the day (UTC) before which its policy keeps it on tape; both
+    empty where they are not known.
+    """
 
     backup_id: str
     key: str
@@ -71,6 +75,8 @@ class Header:
     cartridge: str
     data_file: int
     block_size: int = BLOCK_SIZE
+    method: str = ""
+    keep_until: str = ""
 
     @property
     def dd(self) -> str:
@@ -113,6 +119,7 @@ class Trailer:
 
 
 Flat = TypeVar("Flat", Label, Header)
+_OPTIONAL = ("method", "keep_until")
 
 
 def _time(value: datetime) -> str:
@@ -169,11 +176,9 @@ def _text(data: bytes, kind: str) -> dict[str, Any]:
 
 
 def _parse(cls: type[Flat], value: Mapping[str, Any]) -> Flat:
-    """Make a flat value out of JSON; every field must be there and be of its type."""
-    found: dict[str, Any] = {}
-    for field in fields(cls):
-        found[field.name] = _field(value, field.name, str(field.type))
-    return cls(**found)
+    """Make a flat value out of JSON; every field must be of its type, and be there unless it can be done without."""
+    wanted = [field for field in fields(cls) if field.name in value or field.name not in _OPTIONAL]
+    return cls(**{field.name: _field(value, field.name, str(field.type)) for field in wanted})
 
 
 def _field(value: Mapping[str, Any], name: str, kind: str) -> Any:

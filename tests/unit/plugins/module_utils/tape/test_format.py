@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -32,8 +33,9 @@ number = st.integers(min_value=0, max_value=1 << 60)
 moment = st.datetimes(timezones=st.just(timezone.utc))
 labels = st.builds(Label, text, text, text, moment)
 headers = st.builds(
-    Header, text, text, text, text, text, moment, number, number, number, text, number, number, text, number
-)
+    Header, text, text, text, text, text, moment, number, number, number, text, number, number, text, number,
+    number, text, text,
+)  # fmt: skip
 entries = st.builds(Entry, headers, number, text, st.booleans(), text, number)
 trailers = st.builds(Trailer, entries, st.lists(text, max_size=3).map(tuple), st.lists(entries, max_size=3).map(tuple))
 
@@ -50,6 +52,13 @@ def test_a_label_is_read_as_it_was_written(label: Label) -> None:
 @given(headers)
 def test_a_header_is_read_as_it_was_written(header: Header) -> None:
     assert parse_header(header_bytes(header), "A1") == header
+
+
+@given(headers)
+def test_a_header_without_what_it_can_do_without_is_read(header: Header) -> None:
+    lines = header_bytes(header).splitlines(keepends=True)
+    short = b"".join(line for line in lines if not line.startswith((b' "method"', b' "keep_until"')))
+    assert parse_header(short, "A1") == replace(header, method="", keep_until="")
 
 
 @given(trailers)
