@@ -6,7 +6,7 @@
 
 ``library.json`` gives the number of drives, ``BARCODE/cartridge.json`` capacity, early warning, block size and the
 number of filemarks; ``BARCODE/00000`` and on are the tape files. A drive is locked by flock on ``driveN``: a dead
-process frees it.
+process frees it. What lies in the directory ``import_export`` has been exported: it is seen, and not loaded.
 """
 
 # ruff: noqa: PTH103, PTH118, PTH123, PTH208
@@ -29,6 +29,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     Inventory,
     Slot,
     is_cleaning,
+    outside,
     suspect,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual_drive import (
@@ -41,7 +42,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual_drive
 )
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock
 
-_BARCODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")
+#: The directory of what has been exported, and how it is called as an element.
+_OUTSIDE = "import_export"
+_OUTSIDE_ELEMENT = "import/export"
+_BARCODE = re.compile(rf"(?!drive\d+\Z|{_OUTSIDE}\Z)[A-Za-z0-9][A-Za-z0-9_-]{{0,31}}\Z")  # not the library's own names
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -63,6 +67,33 @@ def _unavailable(path: str, why: str) -> BackupError:
         next_step="Check the option 'library' (ETERNUS_TAPE_LIBRARY) and the rights on that directory.",
         library=path,
     )
+
+
+def _in_use(drive: DriveStatus, ending: str) -> BackupError:
+    return BackupError(
+        ErrorClass.BUSY,
+        f"Cartridge {drive.barcode or '?'} is in use in {drive.name} by {drive.owner} "
+        f"since {drive.since or '?'}{ending}",
+        next_step="Wait until it is done, or end that process.",
+        owner=drive.owner,
+        since=drive.since,
+    )
+
+
+def _exists(name: str, directory: int) -> bool:
+    """Tell whether a directory of that name is there, and no link to one."""
+    with suppress(OSError):
+        return stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    return False
+
+
+@contextmanager
+def _opened(name: str, directory: int) -> Iterator[int]:
+    descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 class VirtualLibrary:
@@ -115,58 +146,59 @@ class VirtualLibrary:
             found.append(status)
         return found
 
+    def _slots(self, directory: int) -> Iterator[Slot]:
+        """Give the cartridges of a directory by barcode."""
+        for name in sorted(os.listdir(directory)):
+            mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+            if not stat.S_ISDIR(mode) or not _BARCODE.match(name):
+                continue
+            capacity = written = 0
+            cartridge = os.open(name, _DIRECTORY, dir_fd=directory)
+            try:
+                with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+                    state = self._state(cartridge, name)
+                    capacity = state.capacity
+                    for number in range(state.files):
+                        written += os.stat(f"{number:05d}", dir_fd=cartridge, follow_symlinks=False).st_size
+            finally:
+                os.close(cartridge)
+            yield Slot(name, "", capacity, written, cleaning=is_cleaning(name))
+
     def inventory(self) -> Inventory:
-        """Return cartridges by barcode, and drives."""
+        """Return cartridges by barcode, those that were exported last, and drives."""
         with self._entered() as (directory, count):
             drives = self._drives(directory, count)
-            slots = []
-            for name in sorted(os.listdir(directory)):
-                mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
-                if not stat.S_ISDIR(mode) or not _BARCODE.match(name):
-                    continue
-                capacity = written = 0
-                cartridge = os.open(name, _DIRECTORY, dir_fd=directory)
-                try:
-                    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-                        state = self._state(cartridge, name)
-                        capacity = state.capacity
-                        for number in range(state.files):
-                            written += os.stat(f"{number:05d}", dir_fd=cartridge, follow_symlinks=False).st_size
-                finally:
-                    os.close(cartridge)
-                drive = next((status.name for status in drives if status.barcode == name), "")
-                slots.append(Slot(name, drive, capacity, written, cleaning=is_cleaning(name)))
+            loaded = {status.barcode: status.name for status in drives}
+            slots = [replace(slot, drive=loaded.get(slot.barcode, "")) for slot in self._slots(directory)]
+            with suppress(FileNotFoundError, NotADirectoryError), _opened(_OUTSIDE, directory) as aside:
+                exported = [slot for slot in self._slots(aside) if slot.barcode not in {one.barcode for one in slots}]
+                slots += [replace(slot, element=_OUTSIDE_ELEMENT, outside=True) for slot in exported]
             return Inventory(tuple(slots), tuple(drives))
 
     @contextmanager
     def load(self, barcode: str, owner: str) -> Iterator[VirtualDrive]:
-        """Load a cartridge into a free drive."""
+        """Load a cartridge into a free drive; one that lies outside, or cleans drives, is ``no_cartridge``."""
         check_barcode(barcode)
+        if is_cleaning(barcode):
+            raise BackupError(
+                ErrorClass.NO_CARTRIDGE,
+                f"Cartridge {barcode} is a cleaning cartridge: it holds no data.",
+                next_step="Name a data cartridge.",
+                barcode=barcode,
+            )
         lock = -1
         with self._entered() as (directory, count):
+            if not _exists(barcode, directory) and _exists(f"{_OUTSIDE}/{barcode}", directory):
+                raise outside(barcode, _OUTSIDE_ELEMENT)
             drives = self._drives(directory, count)
             holder = next((status for status in drives if status.barcode == barcode), None)
             free = next((status for status in drives if not status.owner), None)
             if holder is not None or free is None:
-                holder = holder or drives[0]
-                raise BackupError(
-                    ErrorClass.BUSY,
-                    f"Cartridge {holder.barcode or '?'} is in use in {holder.name} by {holder.owner} "
-                    f"since {holder.since or '?'}"
-                    + ("." if holder.barcode == barcode else ", and no other drive is free."),
-                    next_step="Wait until it is done, or end that process.",
-                    owner=holder.owner,
-                    since=holder.since,
-                )
+                raise _in_use(holder or drives[0], "." if holder else ", and no other drive is free.")
             try:
                 cartridge = os.open(barcode, _DIRECTORY, dir_fd=directory)
             except OSError as error:
-                raise BackupError(
-                    ErrorClass.NO_CARTRIDGE,
-                    f"Cartridge {barcode} is not in the library {self.path}.",
-                    next_step="Put it into the library, or name another one.",
-                    barcode=barcode,
-                ) from error
+                raise self._not_here(barcode) from error
             try:
                 state = self._state(cartridge, barcode)
                 lock = os.open(free.name, os.O_RDWR | os.O_CREAT | FILE, 0o600, dir_fd=directory)
@@ -189,6 +221,48 @@ class VirtualLibrary:
         finally:
             os.close(lock)
 
+    def _not_here(self, barcode: str) -> BackupError:
+        return BackupError(
+            ErrorClass.NO_CARTRIDGE,
+            f"Cartridge {barcode} is not in the library {self.path}.",
+            next_step="Put it into the library, or name another one.",
+            barcode=barcode,
+        )
+
+    def export_cartridge(self, barcode: str, owner: str) -> str:  # noqa: ARG002 - one rename is over before it is seen
+        """Move a cartridge aside, in one step; ``busy`` while somebody uses it. One that is outside stays there."""
+        self._move(barcode, exporting=True)
+        return _OUTSIDE_ELEMENT
+
+    def import_cartridge(self, barcode: str, owner: str) -> str:  # noqa: ARG002 - likewise
+        """Move a cartridge back, in one step. One that is inside stays there; a directory has no numbered slots."""
+        self._move(barcode, exporting=False)
+        return ""
+
+    def _move(self, barcode: str, *, exporting: bool) -> None:
+        check_barcode(barcode)
+        with self._entered() as (directory, count):
+            holder = next((status for status in self._drives(directory, count) if status.barcode == barcode), None)
+            if holder is not None:
+                raise _in_use(holder, ".")
+            inside, aside = _exists(barcode, directory), _exists(f"{_OUTSIDE}/{barcode}", directory)
+            if not inside and not aside:
+                raise self._not_here(barcode)
+            if inside and aside:
+                raise _unavailable(self.path, f"two cartridges bear the barcode {barcode}, one lies in {_OUTSIDE}")
+            if aside is exporting:
+                return
+            try:
+                with suppress(FileExistsError):
+                    os.mkdir(_OUTSIDE, 0o700, dir_fd=directory)
+                with _opened(_OUTSIDE, directory) as outer:
+                    source, target = (directory, outer) if exporting else (outer, directory)
+                    os.rename(barcode, barcode, src_dir_fd=source, dst_dir_fd=target)
+                    os.fsync(target)
+                    os.fsync(source)
+            except OSError as error:
+                raise _unavailable(self.path, os.strerror(error.errno or 0)) from error
+
     def barcodes(self) -> tuple[str, ...]:
         """Return what is in the library; nothing when there is none yet."""
         if not os.path.lexists(os.path.join(self.path, "library.json")):
@@ -204,8 +278,10 @@ class VirtualLibrary:
                 if not os.path.lexists(os.path.join(self.path, "library.json")):
                     write_json(directory, "library.json", {"version": 1, "drives": drives})
                 for barcode, capacity in barcodes.items():
+                    if _exists(f"{_OUTSIDE}/{check_barcode(barcode)}", directory):
+                        continue
                     with suppress(FileExistsError):
-                        os.mkdir(check_barcode(barcode), 0o700, dir_fd=directory)
+                        os.mkdir(barcode, 0o700, dir_fd=directory)
                     cartridge = os.open(barcode, _DIRECTORY, dir_fd=directory)
                     try:
                         if "cartridge.json" not in os.listdir(cartridge):
