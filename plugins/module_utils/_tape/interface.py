@@ -32,6 +32,13 @@ class MediumError(Exception):
     """The drive could not read or write the medium (EIO); the cartridge is suspect."""
 
 
+class WriteProtected(MediumError):
+    """The cartridge must not be written: its tab is set. It can be read; nothing is said about the drive."""
+
+    def __init__(self) -> None:
+        super().__init__("it is write-protected")
+
+
 class DriveLost(Exception):
     """The drive went offline, or its cartridge was pulled, while in use; nothing is said about the cartridge."""
 

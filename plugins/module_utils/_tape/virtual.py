@@ -125,7 +125,7 @@ class VirtualLibrary:
         numbers = {key: int(value[key]) for key in ("capacity", "early_warning", "block_size", "files")}
         if value.get("barcode") != barcode:
             raise ValueError("another barcode")
-        return CartridgeState(barcode, **numbers)
+        return CartridgeState(barcode, **numbers, write_protected=value.get("write_protected") is True)
 
     def _drives(self, directory: int, count: int) -> list[DriveStatus]:
         """Read who uses which drive; only under the directory's lock, which keeps this from disturbing a load."""
