@@ -23,9 +23,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.format import
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Drive,
+    DriveLost,
     EndOfData,
     MediumError,
     WriteOutcome,
+    lost,
     suspect,
 )
 
@@ -72,7 +74,7 @@ def read_text(drive: Drive, number: Optional[int] = None) -> bytes:
 
 
 def read_label(drive: Drive) -> Label | Blank:
-    """Read file 0; ``foreign_cartridge`` and ``suspect_cartridge`` are its errors."""
+    """Read file 0; ``foreign_cartridge``, ``suspect_cartridge`` and ``tape_unavailable`` are its errors."""
     try:
         data = read_text(drive, 0)
         if not data and drive.end_of_data().block <= 1:
@@ -80,6 +82,8 @@ def read_label(drive: Drive) -> Label | Blank:
         return parse_label(data, drive.barcode)
     except MediumError as error:
         raise suspect(drive.barcode, f"its label cannot be read ({error})") from error
+    except DriveLost as error:
+        raise lost(drive, error) from error
 
 
 def write_label(drive: Drive, label: Label) -> None:
@@ -91,6 +95,8 @@ def write_label(drive: Drive, label: Label) -> None:
         drive.write_filemark(synchronous=True)
     except MediumError as error:
         raise suspect(drive.barcode, f"its label cannot be written ({error})") from error
+    except DriveLost as error:
+        raise lost(drive, error) from error
 
 
 def read_header(drive: Drive, data_file: int) -> Header:
@@ -125,4 +131,6 @@ def read_contents(drive: Drive) -> Contents | Blank:
                 parts -= 1
     except MediumError as error:
         raise suspect(drive.barcode, f"its table of contents cannot be read ({error})") from error
+    except DriveLost as error:
+        raise lost(drive, error) from error
     return Contents(label, (), 1)

@@ -31,8 +31,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.format import
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Drive,
     DriveLost,
+    EndOfData,
     MediumError,
     WriteOutcome,
+    WriteProtected,
     lost,
     suspect,
 )
@@ -97,10 +99,26 @@ class Told:
 class _PartLost(Exception):
     """A cartridge or its drive failed within a part."""
 
-    def __init__(self, drive: Drive, error: BackupError) -> None:
+    def __init__(self, drive: Drive, error: BackupError, *, protected: bool = False) -> None:
         super().__init__(str(error))
         self.drive = drive.name
         self.error = error
+        self.protected = protected  # which says nothing about the drive
+
+
+def _put(drive: Drive, block: Optional[bytes], *, synchronous: bool = False) -> bool:
+    """Write a block or a filemark (None) for which there must be room; True when the early warning came."""
+
+    def write() -> WriteOutcome:
+        return drive.write_filemark(synchronous=synchronous) if block is None else drive.write_block(block)
+
+    outcome = write()
+    warned = outcome is WriteOutcome.EARLY_WARNING
+    if warned:  # told once: it goes again
+        outcome = write()
+    if outcome is not WriteOutcome.WRITTEN:
+        raise MediumError("it ended before its early warning left room for a trailer")
+    return warned
 
 
 class _ImageWriter:
@@ -153,14 +171,14 @@ class _ImageWriter:
         drive.position_file(contents.append_file)
         if drive.write_block(header_bytes(header)) is not WriteOutcome.WRITTEN:
             return None
-        drive.write_filemark(synchronous=False)
+        _put(drive, None)
         data_block = drive.position().block
         digest = PartDigest(self._volume, self._options, first=self._part == 0)
         try:
             full = self._write_data(drive, buffers, digest)
             if self.offset == header.offset and full:
                 return None
-            drive.write_filemark(synchronous=False)
+            full = _put(drive, None) or full
             sha256, digests = digest.finish()
         finally:
             digest.close()
@@ -176,12 +194,8 @@ class _ImageWriter:
         )
         text = trailer_bytes(Trailer(entry, digests, (*contents.entries, entry)))
         for start in range(0, len(text), BLOCK_SIZE):
-            outcome = drive.write_block(text[start : start + BLOCK_SIZE])
-            if outcome is WriteOutcome.EARLY_WARNING:  # told once: the block goes again
-                full, outcome = True, drive.write_block(text[start : start + BLOCK_SIZE])
-            if outcome is not WriteOutcome.WRITTEN:
-                raise suspect(drive.barcode, "it ended before its early warning left room for a trailer")
-        drive.write_filemark(synchronous=True)
+            full = _put(drive, text[start : start + BLOCK_SIZE]) or full
+        full = _put(drive, None, synchronous=True) or full
         self._part += 1
         return PartWritten(entry, contents.append_file + 3, contents.bytes_written + entry.bytes, full)
 
@@ -223,10 +237,11 @@ def write_image(image: Image, next_cartridge: NextCartridge, told: Told, options
                 return _write_parts(writer, buffers, next_cartridge, told, row)
         except _PartLost as error:
             row.append(error)
-            if len(row) >= MOST_BAD and len({one.drive for one in row}) == 1:
-                raise _same_drive(row) from error
+            bad = [one for one in row if not one.protected]
+            if len(bad) >= MOST_BAD and len({one.drive for one in bad}) == 1:
+                raise _same_drive(bad) from error
             told.lost(error.error)
-            if len(row) >= MOST_BAD:
+            if len(bad) >= MOST_BAD:
                 raise error.error from error
             writer.go_back()
 
@@ -240,14 +255,15 @@ def _write_parts(
             try:
                 mounted = stack.enter_context(next_cartridge())
             except BackupError as error:
-                if row and error.error_class in (ErrorClass.NO_CARTRIDGE, ErrorClass.CARTRIDGE_FULL, ErrorClass.BUSY):
+                if row and error.error_class in (ErrorClass.NO_CARTRIDGE, ErrorClass.CARTRIDGE_FULL):
                     raise row[-1].error from error  # why another one was needed at all
                 raise
             drive = mounted.drive
             try:
                 part = writer.write_part(mounted, buffers)
-            except MediumError as error:
-                raise _PartLost(drive, suspect(drive.barcode, f"it cannot be written ({error})")) from error
+            except (MediumError, EndOfData) as error:
+                why = suspect(drive.barcode, f"it cannot be written ({str(error) or 'the recorded data ends'})")
+                raise _PartLost(drive, why, protected=isinstance(error, WriteProtected)) from error
             except DriveLost as error:
                 raise _PartLost(drive, lost(drive, error)) from error
             if part is None:
