@@ -138,8 +138,11 @@ class Drive(Protocol):
     def position(self) -> Position:
         """Tell where the drive stands."""
 
-    def seek_block(self, block: int) -> None:
-        """Go to a logical block (a fast locate); :class:`EndOfData` when it is not recorded."""
+    def seek_block(self, block: int, file: int = -1) -> None:
+        """Go to a logical block (a fast locate); :class:`EndOfData` when it is not recorded.
+
+        :param file: the tape file that it is in, where the caller knows; drives do not tell.
+        """
 
 
 class Library(Protocol):

@@ -84,7 +84,7 @@ def _to_header(drive: Drive, part: PartToRead) -> Header:
     """Go to the header, by block number where that is known, and read it; the drive stands at the data then."""
     if part.data_block >= _HEADER_BLOCKS:
         try:
-            drive.seek_block(part.data_block - _HEADER_BLOCKS)
+            drive.seek_block(part.data_block - _HEADER_BLOCKS, part.data_file - 1)
             header = parse_header(read_text(drive), part.barcode)
             if header.data_file == part.data_file:
                 return header

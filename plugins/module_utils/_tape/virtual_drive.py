@@ -246,8 +246,8 @@ class VirtualDrive:
             before = sum(self._blocks(number) + 1 for number in range(self._file))
         return Position(self._file, before + self._block)
 
-    def seek_block(self, block: int) -> None:
-        """Go to a logical block."""
+    def seek_block(self, block: int, file: int = -1) -> None:
+        """Go to a logical block; this drive knows by itself which ``file`` it is in."""
         with self._told():
             self._close_file()
             for number in range(self._state.files + 1):

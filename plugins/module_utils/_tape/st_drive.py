@@ -1,0 +1,220 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A drive by Linux's st driver (tape.md, How the real st driver behaves): variable blocks, filemarks, early warning."""
+
+# A descriptor, not a file: one write is one block.
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ansible_collections.eternus.backup.plugins.module_utils._tape import st_ioctl
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
+    Block,
+    DriveLost,
+    EndOfData,
+    MediumError,
+    Position,
+    WriteOutcome,
+    WriteProtected,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._tape.st_ioctl import Op
+
+#: The drive, its path or its cartridge is gone; nothing is said about the medium.
+_GONE = {
+    errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.ETIMEDOUT, errno.ESHUTDOWN, errno.EBADF, errno.ENOTCONN,
+    errno.EBUSY,
+}  # fmt: skip
+_PROTECTED = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def open_drive(device: str) -> tuple[int, bool]:
+    """Open a tape device that has a cartridge in it; tell whether it may be written. OSError says why not."""
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW if not os.path.islink(device) else os.O_CLOEXEC  # noqa: PTH114
+    try:
+        return os.open(device, os.O_RDWR | flags), True
+    except OSError as error:
+        if error.errno not in _PROTECTED:
+            raise
+        return os.open(device, os.O_RDONLY | flags), False
+
+
+class StDrive:
+    """A drive with a loaded cartridge. Not for two threads at once.
+
+    :param descriptor: of the opened, non-rewinding device; closing it is the caller's.
+    :param capacity: the cartridge's, in bytes; 0 when the drive does not tell.
+    """
+
+    def __init__(self, descriptor: int, name: str, barcode: str, *, capacity: int = 0, writable: bool = True) -> None:
+        self._descriptor = descriptor
+        self.name = name
+        self._barcode = barcode
+        self._capacity = capacity
+        self._writable = writable
+        self._warned = False
+        with self._told():
+            st_ioctl.command(descriptor, Op.SETBLK, 0)
+            self._file = st_ioctl.status(descriptor).file  # our own count: the driver loses its one at a seek
+        with suppress(OSError):  # root only, and a matter of how blocks are numbered
+            st_ioctl.command(descriptor, Op.SETDRVBUFFER, st_ioctl.SET_BOOLEANS | st_ioctl.SCSI2_LOGICAL)
+
+    @property
+    def barcode(self) -> str:
+        """Return the barcode, as the library reads it."""
+        return self._barcode
+
+    @property
+    def capacity(self) -> int:
+        """Return the capacity in bytes."""
+        return self._capacity
+
+    @contextmanager
+    def _told(self, *, end: bool = False) -> Iterator[None]:
+        """Say what an error of the driver means.
+
+        :param end: what fails behind the last record says only that it ends there.
+        """
+        try:
+            yield
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            if error.errno in _GONE or not self._online():
+                raise DriveLost(why) from error
+            if error.errno in _PROTECTED:
+                raise WriteProtected from error
+            if end and self._at_end():
+                raise EndOfData from error
+            raise MediumError(why) from error
+
+    def _online(self) -> bool:
+        with suppress(OSError):
+            return st_ioctl.status(self._descriptor).online
+        return False
+
+    def _at_end(self) -> bool:
+        with suppress(OSError):
+            return st_ioctl.status(self._descriptor).end_of_data
+        return False
+
+    def write_block(self, data: Block) -> WriteOutcome:
+        """Write one block."""
+        if not self._writable:
+            raise WriteProtected
+        with self._told():
+            for _try in range(2):
+                try:
+                    written = os.write(self._descriptor, data)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    if not self._warned:
+                        self._warned = True
+                        return WriteOutcome.EARLY_WARNING
+                    continue  # behind the early warning every second write succeeds
+                if written != len(data):
+                    raise MediumError(f"{written} of {len(data)} bytes of a block were written")
+                return WriteOutcome.WRITTEN
+        return WriteOutcome.END_OF_MEDIUM
+
+    def write_filemark(self, *, synchronous: bool) -> WriteOutcome:
+        """End the file; a synchronous mark flushes the drive's buffer."""
+        if not self._writable:
+            raise WriteProtected
+        op = Op.WEOF if synchronous else Op.WEOFI
+        with self._told():
+            for _try in range(2):
+                try:
+                    st_ioctl.command(self._descriptor, op)
+                except OSError as error:
+                    if error.errno in (errno.EINVAL, errno.ENOSYS) and op is Op.WEOFI:
+                        op = Op.WEOF  # a driver that does not know immediate marks
+                        continue
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    self._warned = True  # the mark is on tape; what the early warning would say is known
+                self._file += self._file >= 0
+                return WriteOutcome.WRITTEN
+        return WriteOutcome.END_OF_MEDIUM
+
+    def read_block(self, into: memoryview) -> int:
+        """Read one block; 0 at a filemark."""
+        try:
+            with self._told(end=True):
+                length = os.readv(self._descriptor, [into])
+        except MediumError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOMEM:
+                raise MediumError(f"a block does not fit into {len(into)} bytes") from error.__cause__
+            if self._file == 0 and self._blank():
+                raise EndOfData from error
+            raise
+        if length:
+            return length
+        # Behind the last record the driver reads nothing too, but then it has passed no filemark.
+        with self._told():
+            now = st_ioctl.status(self._descriptor)
+        if now.end_of_data or (now.file >= 0 and now.file == self._file):
+            raise EndOfData
+        self._file += self._file >= 0
+        return 0
+
+    def _blank(self) -> bool:
+        """Tell whether nothing is recorded: a drive that finds nothing to read does not always say why."""
+        with suppress(MediumError, EndOfData):
+            self.rewind()
+            return self.end_of_data() in (Position(0, 0), Position(0, -1))
+        return False
+
+    def position_file(self, number: int) -> None:
+        """Go to the first block of a file, from where the drive stands or from the beginning, whichever is nearer."""
+        here = self._file
+        self._file = -1
+        if not (0 < number <= here and here - number < number and self._back(here - number + 1)):
+            if here < 0 or number <= here:
+                self.rewind()
+                here = 0
+            if number > here:
+                with self._told(end=True):
+                    st_ioctl.command(self._descriptor, Op.FSF, number - here)
+        self._file = number
+
+    def _back(self, marks: int) -> bool:
+        """Go back over filemarks and forward over one; False where the drive cannot."""
+        with suppress(MediumError, EndOfData), self._told(end=True):
+            st_ioctl.command(self._descriptor, Op.BSFM, marks)
+            return True
+        return False
+
+    def end_of_data(self) -> Position:
+        """Go behind the last record."""
+        with self._told():
+            if st_ioctl.status(self._descriptor).file < 0:  # the driver counts only from a place that it knows
+                st_ioctl.command(self._descriptor, Op.REW)
+            st_ioctl.command(self._descriptor, Op.EOM)
+            self._file = st_ioctl.status(self._descriptor).file
+        return self.position()
+
+    def position(self) -> Position:
+        """Tell where the drive stands; ``block`` is -1 where it cannot tell."""
+        with self._told():
+            now = st_ioctl.status(self._descriptor)
+        with suppress(OSError):
+            return Position(self._file, st_ioctl.tell(self._descriptor))
+        return Position(self._file, 0 if (now.file, now.block) == (0, 0) else -1)
+
+    def seek_block(self, block: int, file: int = -1) -> None:
+        """Go to a logical block; a drive that cannot is a :class:`MediumError`: its files can still be counted."""
+        self._file = -1
+        with self._told(end=True):
+            st_ioctl.command(self._descriptor, Op.SEEK, block)
+        self._file = file
+
+    def rewind(self) -> None:
+        """Go to the beginning."""
+        with self._told():
+            st_ioctl.command(self._descriptor, Op.REW)
+        self._file = 0
