@@ -55,9 +55,14 @@ def mark_suspect(records: Records, barcode: str, reason: str) -> None:
         records.put_cartridge(replace(cartridge, suspect=cartridge.suspect or reason))
 
 
+def cartridge_at_fault(error: BackupError) -> bool:
+    """Tell whether an error says that a cartridge, and nothing else, is at fault: what is away or busy is not bad."""
+    return error.error_class in _BAD and "barcode" in error.details
+
+
 def note_bad_cartridge(records: Records, error: BackupError) -> None:
     """Mark the cartridge suspect when the error says that it, and nothing else, is at fault."""
-    if error.error_class in _BAD and "barcode" in error.details:
+    if cartridge_at_fault(error):
         mark_suspect(records, error.details["barcode"], error.message)
 
 

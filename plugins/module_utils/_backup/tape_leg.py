@@ -20,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     Heartbeat,
     TapeDesk,
+    cartridge_at_fault,
     drop_dead_leases,
     note_bad_cartridge,
     parts_to_read,
@@ -285,7 +286,7 @@ def verify_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> LegDone:
         failure = error
     with beat.transaction() as records:
         copy = step.copy
-        if failure is None or "barcode" in failure.details:
+        if failure is None or cartridge_at_fault(failure):
             proven = prove(records, step.backup.id, copy, ctx.clock.now(), failure is None)
             failure = failure if proven else failure or _vanished(step.backup.id, copy)
             copy = proven or copy

@@ -30,6 +30,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     Heartbeat,
     TapeDesk,
+    cartridge_at_fault,
     drop_dead_leases,
     missing,
     note_bad_cartridge,
@@ -180,7 +181,7 @@ def _with_another(ctx: Context, plan: TapeRestorePlan, error: BackupError, beat:
     copy = plan.others[0]
     with beat.transaction() as records:
         note_bad_cartridge(records, error)
-        if error.error_class in (ErrorClass.SUSPECT_CARTRIDGE, ErrorClass.CHECKSUM_MISMATCH):
+        if cartridge_at_fault(error):
             prove(records, plan.backup.id, plan.copy, ctx.clock.now(), False)
         parts = parts_to_read(records, plan.backup.id, copy)
     return replace(plan, copy=copy, parts=parts, others=plan.others[1:], warnings=(*plan.warnings, told))

@@ -116,9 +116,9 @@ class FaultyDrive:
             raise LOST
         return self.drive.position()
 
-    def seek_block(self, block: int) -> None:
+    def seek_block(self, block: int, file: int = -1) -> None:
         self._step("move")
-        self.drive.seek_block(block)
+        self.drive.seek_block(block, file)
 
 
 class FaultyLibrary:
