@@ -30,7 +30,8 @@ class Whole(Protocol):
     def rows(self, *, filled: bool = True) -> Iterator[tuple[str, Row]]:
         """Yield (table, row) table by table, what is pointed at first; read as they are asked for.
 
-        :param filled: give a row of an earlier release the columns that it lacks, empty; else it is as it is there.
+        :param filled: give a row of an earlier release the columns that it lacks, as an upgrade fills them; else it
+            is as it is there.
         """
 
     def tables(self) -> list[str]:

@@ -328,16 +328,22 @@ class RestoreTest:
 
 @dataclass(frozen=True)
 class TapePool:
-    """A set of cartridges (behaviour.md §1)."""
+    """A set of cartridges (behaviour.md §1). ``append``: copies go behind others; else each begins an empty one."""
 
     name: str
     kind: PoolKind
     created_at: datetime
+    append: bool = True
 
 
 @dataclass(frozen=True)
 class Cartridge:
-    """A cartridge as the catalog knows it; the tape knows what is on it. ``capacity`` in bytes, 0: not known."""
+    """A cartridge as the catalog knows it; the tape knows what is on it. ``capacity`` in bytes, 0: not known.
+
+    ``protected_until``: it is never written over before, whatever became of what is on it. ``location``: where one
+    that was taken out of the library at ``exported_at`` is kept, in the operator's words. ``unknown``: it bears
+    backups that no history explains; it is never written over unless an operator names its label.
+    """
 
     barcode: str
     uuid: str
@@ -349,3 +355,7 @@ class Cartridge:
     full: bool = False
     suspect: str = ""
     retired: bool = False
+    protected_until: Optional[datetime] = None
+    location: str = ""
+    exported_at: Optional[datetime] = None
+    unknown: bool = False

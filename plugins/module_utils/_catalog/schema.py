@@ -37,6 +37,13 @@ POOL = Shape(model.TapePool)
 CARTRIDGE = Shape(model.Cartridge)
 TEST = Shape(model.RestoreTest)
 
+#: Columns that came with a later version and are never empty: what the rows of an earlier one hold there.
+LATER: dict[tuple[str, str], Any] = {
+    ("eternus_pools", "append"): True,
+    ("eternus_cartridges", "location"): "",
+    ("eternus_cartridges", "unknown"): False,
+}
+
 
 class Tables:
     """Every table, as the values of model.py are shaped.
@@ -117,11 +124,18 @@ class Tables:
                     nullable=null,
                     primary_key=column in key,
                     autoincrement=column == "sequence" == key[0],
+                    server_default=_default(f"eternus_{name}", column),
                 )
                 for column, (kind, null) in columns.items()
             ),
             *constraints,
         )
+
+
+def _default(table: str, column: str) -> Any:
+    """Return what a database puts into the rows of an earlier version; None for nothing."""
+    value = LATER.get((table, column))
+    return value if value is None or isinstance(value, str) else sa.true() if value else sa.false()
 
 
 def _ref(prefix: str) -> tuple[str, str]:
@@ -157,14 +171,14 @@ def _make(connection: sa.Connection) -> None:
 
 
 def _add_missing(connection: sa.Connection) -> None:
-    """Make tables, columns and indexes that are not there yet; a new column of a row that is there is empty."""
+    """Make tables, columns and indexes that are not there yet; rows that are there get ``LATER``, or are empty."""
     tables().metadata.create_all(connection, checkfirst=True)
     there = sa.inspect(connection)
     for table in tables().metadata.sorted_tables:
         have = {column["name"] for column in there.get_columns(table.name)}
         for column in (column for column in table.c if column.name not in have):
-            kind = column.type.compile(connection.dialect)
-            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+            made = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {made}"))
         known = {index["name"] for index in there.get_indexes(table.name)}
         for index in (index for index in table.indexes if index.name not in known):
             index.create(connection)
@@ -172,7 +186,8 @@ def _add_missing(connection: sa.Connection) -> None:
 
 #: In order, without gaps. A release that changes the tables adds a step; no step is ever taken away.
 #: 2: group backups say whether they are consistent; restore tests.
-STEPS: Sequence[Step] = (Step(1, _make), Step(2, _add_missing))
+#: 3: until when a cartridge is protected, where it is kept, whether anything explains it; pools that do not append.
+STEPS: Sequence[Step] = (Step(1, _make), Step(2, _add_missing), Step(3, _add_missing))
 
 #: The schema version that this release reads and writes.
 CURRENT = STEPS[-1].to

@@ -15,7 +15,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.exchange import BadRow, Row, Whole, plain
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import CURRENT, tables, upgrade
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.whole import WholeRows, kept, short
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.whole import WholeRows, kept, later, short
 
 try:
     import sqlalchemy as sa
@@ -92,7 +92,7 @@ def _short(name: Any) -> str:
 
 
 def _checked(rows: Iterable[tuple[int, str, Row]], version: int) -> Iterator[tuple[str, Row]]:
-    """Yield rows with all their columns; an earlier version's row may lack what came later, which is empty then."""
+    """Yield rows with all their columns; an earlier version's row may lack what came later: empty, or ``LATER``."""
     known = {short(table): table for table in kept()}
     for number, name, row in rows:
         if name not in known:
@@ -103,16 +103,16 @@ def _checked(rows: Iterable[tuple[int, str, Row]], version: int) -> Iterator[tup
             raise BadRow(f"line {number} has a column that {name} has not: {strangers[0]!r}")
         for column in table.c:
             _check(column, row, version, f"line {number}, {name}.{column.name}")
-        whole: dict[str, Any] = {column.name: row.get(column.name) for column in table.c}
+        whole: dict[str, Any] = {column.name: row.get(column.name, later(column)) for column in table.c}
         if not _means_something(table, whole):
             raise BadRow(f"line {number} has values that make no row of {name}: {plain(row)}")
         yield name, whole
 
 
 def _check(column: sa.Column[Any], row: Row, version: int, where: str) -> None:
-    if column.name not in row and (version >= CURRENT or not column.nullable):
+    if column.name not in row and (version >= CURRENT or (not column.nullable and later(column) is None)):
         raise BadRow(f"{where} is missing")
-    value = row.get(column.name)
+    value = row.get(column.name, later(column))
     if value is None:
         if not column.nullable:
             raise BadRow(f"{where} is empty")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.exchange import Row
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import CURRENT, tables, version_of
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import CURRENT, LATER, tables, version_of
 
 try:
     import sqlalchemy as sa
@@ -36,6 +36,11 @@ def kept() -> list[sa.Table]:
 def short(table: sa.Table) -> str:
     """Return a table's name without the product's prefix."""
     return str(table.name).removeprefix("eternus_")
+
+
+def later(column: sa.Column[Any]) -> Any:
+    """Return what a column holds that came after a row was written, None for empty."""
+    return LATER.get((column.table.name, column.name))
 
 
 class WholeRows:
@@ -62,7 +67,7 @@ class WholeRows:
 
     def rows(self, *, filled: bool = True) -> Iterator[tuple[str, Row]]:
         for table, there in self._there():
-            lacking = dict.fromkeys((column.name for column in table.c if column not in there) if filled else ())
+            lacking = {one.name: later(one) for one in table.c if one not in there} if filled else {}
             for row in self._read(table, there):
                 yield short(table), {**lacking, **row}
 

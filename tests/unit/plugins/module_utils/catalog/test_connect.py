@@ -200,17 +200,17 @@ def test_the_tables_are_those_of_this_version(catalog: connect.SqlCatalog) -> No
     with catalog.begin() as records:
         tables = sorted(schema.tables().metadata.tables.values(), key=lambda table: table.name)
         shape = {table.name.removeprefix("eternus_"): len(table.c) for table in tables}
-        assert schema.version_of(records._connection) == schema.CURRENT == 2
+        assert schema.version_of(records._connection) == schema.CURRENT == 3
     assert shape == {
         "allocations": 7,
         "arrays": 4,
         "backups": 13,
-        "cartridges": 10,
+        "cartridges": 14,
         "disk_copies": 5,
         "journal": 10,
         "leases": 5,
         "policies": 17,
-        "pools": 3,
+        "pools": 4,
         "readers": 6,
         "restore_tests": 13,
         "schema": 3,

@@ -41,7 +41,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.whole impo
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock
-from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog import version1
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog import version1, version2
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.conftest import House
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.samples import (
     NOW,
@@ -307,6 +307,29 @@ def test_an_export_of_version_1_is_imported_with_what_came_later_empty(url: str,
         assert [one.id for one in records.open_entries()] == ["J2"]
     open_catalog(url).close()
     assert content(second) == content(url), "an upgraded catalog and an imported one are the same"
+
+
+def test_an_export_of_version_2_is_imported_with_what_came_later_as_an_upgrade_fills_it(
+    url: str, second: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "export"
+    version2.make(url)
+    assert work("exported", url, file).values["schema_version"] == 2
+    assert "protected_until" not in file.read_text(encoding="utf-8")
+    assert work("imported", second, file).values["schema_version"] == CURRENT
+    assert content(second) == content(url)
+    with closing(open_catalog(second)) as catalog, catalog.begin() as records:
+        assert [one.append for one in records.pools()] == [True]
+        assert [(one.location, one.unknown, one.exported_at) for one in records.cartridges()] == [("", False, None)] * 2
+        away = replace(records.cartridges()[0], location="the safe", exported_at=NOW, protected_until=NOW, unknown=True)
+        records.put_cartridge(away)
+    open_catalog(url).close()
+    assert content(url) != content(second)
+    assert work("exported", second, file).changed
+    assert work("imported", url, file, force=True).changed
+    assert content(second) == content(url)
+    with closing(open_catalog(url)) as catalog, catalog.read() as records:
+        assert away in records.cartridges()
 
 
 def test_a_catalog_of_version_1_is_replaced_and_upgraded_by_an_import(url: str, house_export: Path) -> None:
