@@ -31,7 +31,7 @@ BLOCK_SIZE = 512 * 1024
 FILE = os.O_NOFOLLOW | os.O_CLOEXEC
 #: The library's file system is full, or went away: nothing is said about the cartridge.
 _LOST = {
-    errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESHUTDOWN,
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESHUTDOWN,
     errno.ETIMEDOUT,
 }  # fmt: skip
 _PROTECTED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -246,7 +246,7 @@ class VirtualDrive:
             before = sum(self._blocks(number) + 1 for number in range(self._file))
         return Position(self._file, before + self._block)
 
-    def seek_block(self, block: int, file: int = -1) -> None:
+    def seek_block(self, block: int, file: int = -1) -> None:  # noqa: ARG002 - a real drive needs it
         """Go to a logical block; this drive knows by itself which ``file`` it is in."""
         with self._told():
             self._close_file()
