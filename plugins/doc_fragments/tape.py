@@ -17,6 +17,8 @@ options:
     description:
       - Where the tape library is.
       - With O(backend=dir), a directory with one directory for each cartridge.
+      - With O(backend=st), the device of the media changer, for example C(/dev/sg3), C(/dev/sch0) or, better, a name
+        below C(/dev/tape/by-id) that stays the same.
       - If not set, the value of the environment variable E(ETERNUS_TAPE_LIBRARY) is used.
     type: path
     default: /var/lib/eternus-backup/tape
@@ -24,10 +26,22 @@ options:
     description:
       - How the library is driven.
       - V(dir) is a library in a directory, which behaves as a tape library does.
-      - V(st) is reserved for SCSI tape drives and changers. This version refuses it with C(tape_unavailable).
+      - V(st) is a SCSI library. Drives are driven by the kernel's st driver, the changer by the command C(mtx), which
+        must be installed on the tape server.
+      - If not set, the value of the environment variable E(ETERNUS_TAPE_BACKEND) is used.
     type: str
     choices: [dir, st]
     default: dir
+  drives:
+    description:
+      - With O(backend=st), the tape devices that this host may use, for example C(/dev/nst0) or a name below
+        C(/dev/tape/by-id). All that the library and this host have in common, when the list is empty.
+      - A device is matched with the changer's drive by its serial number. For a library that does not tell serial
+        numbers, an entry C(0=/dev/nst1) says that the changer's drive 0 is that device.
+      - If not set, the value of the environment variable E(ETERNUS_TAPE_DRIVES), separated by commas, is used.
+    type: list
+    elements: str
+    default: []
 """
 
     # What moves bytes.

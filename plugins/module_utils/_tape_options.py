@@ -11,7 +11,9 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Library
+from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_library import ScsiLibrary
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary
 
 DEFAULT_LIBRARY = "/var/lib/eternus-backup/tape"
@@ -19,10 +21,24 @@ DEFAULT_LIBRARY = "/var/lib/eternus-backup/tape"
 
 def library_args() -> dict[str, Any]:
     """Return the argument spec of the tape library."""
-    library = (env_fallback, ["ETERNUS_TAPE_LIBRARY"])
+
+    def fallback(name: str) -> tuple[Any, list[str]]:
+        return (env_fallback, [name])
+
     return {
-        "library": {"type": "path", "default": DEFAULT_LIBRARY, "fallback": library},
-        "backend": {"type": "str", "choices": ["dir", "st"], "default": "dir"},
+        "library": {"type": "path", "default": DEFAULT_LIBRARY, "fallback": fallback("ETERNUS_TAPE_LIBRARY")},
+        "backend": {
+            "type": "str",
+            "choices": ["dir", "st"],
+            "default": "dir",
+            "fallback": fallback("ETERNUS_TAPE_BACKEND"),
+        },
+        "drives": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "fallback": fallback("ETERNUS_TAPE_DRIVES"),
+        },
     }
 
 
@@ -35,13 +51,13 @@ def device_args() -> dict[str, Any]:
     }
 
 
-def tape_library(params: Mapping[str, Any]) -> VirtualLibrary:
-    """Return the library; ``tape_unavailable`` for a backend that this version does not drive yet."""
-    if params["backend"] != "dir":
-        raise BackupError(
-            ErrorClass.TAPE_UNAVAILABLE,
-            "This version drives no SCSI tape library yet; backend st is reserved for it.",
-            next_step="Use backend: dir.",
-            backend=params["backend"],
-        )
-    return VirtualLibrary(params["library"])
+def tape_library(params: Mapping[str, Any]) -> Library:
+    """Return the library; ``invalid_option`` for what does not fit its backend."""
+    drives = [drive for drive in params["drives"] if drive]
+    if params["backend"] == "dir":
+        if drives:
+            raise invalid("drives", drives, "A library in a directory (backend: dir) has no devices; leave it out.")
+        return VirtualLibrary(params["library"])
+    if not params["library"].startswith("/dev/"):
+        raise invalid("library", params["library"], "With backend: st, name the changer's device below /dev.")
+    return ScsiLibrary(params["library"], drives)

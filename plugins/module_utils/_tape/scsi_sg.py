@@ -1,0 +1,140 @@
+# Copyright (c) 2026, eternus.backup contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The few SCSI commands that neither st nor mtx gives: serial numbers and a cartridge's capacity, by SG_IO."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+from collections.abc import Iterator
+
+_SG_IO = 0x2285
+_FROM_DEVICE = -3
+_TIMEOUT_MS = 60_000
+_MIB = 1 << 20
+_DATA_TRANSFER = 4
+_MAXIMUM_CAPACITY = 1  # an attribute of the cartridge's memory, in MiB
+
+
+class _Header(ctypes.Structure):
+    """struct sg_io_hdr (include/scsi/sg.h)."""
+
+    _fields_ = (
+        ("interface_id", ctypes.c_int),
+        ("dxfer_direction", ctypes.c_int),
+        ("cmd_len", ctypes.c_ubyte),
+        ("mx_sb_len", ctypes.c_ubyte),
+        ("iovec_count", ctypes.c_ushort),
+        ("dxfer_len", ctypes.c_uint),
+        ("dxferp", ctypes.c_void_p),
+        ("cmdp", ctypes.c_void_p),
+        ("sbp", ctypes.c_void_p),
+        ("timeout", ctypes.c_uint),
+        ("flags", ctypes.c_uint),
+        ("pack_id", ctypes.c_int),
+        ("usr_ptr", ctypes.c_void_p),
+        ("status", ctypes.c_ubyte),
+        ("masked_status", ctypes.c_ubyte),
+        ("msg_status", ctypes.c_ubyte),
+        ("sb_len_wr", ctypes.c_ubyte),
+        ("host_status", ctypes.c_ushort),
+        ("driver_status", ctypes.c_ushort),
+        ("resid", ctypes.c_int),
+        ("duration", ctypes.c_uint),
+        ("info", ctypes.c_uint),
+    )
+
+
+def ask(device: str, command: bytes, length: int) -> bytes:
+    """Send a command that reads; return its answer, at most ``length`` bytes. OSError when there is none."""
+    descriptor = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        for _try in range(2):  # the first command after a change is answered by a unit attention
+            data, sense = ctypes.create_string_buffer(length), ctypes.create_string_buffer(64)
+            words = ctypes.create_string_buffer(command, len(command))
+            header = _Header(
+                interface_id=ord("S"),
+                dxfer_direction=_FROM_DEVICE,
+                cmd_len=len(command),
+                mx_sb_len=len(sense),
+                dxfer_len=length,
+                dxferp=ctypes.addressof(data),
+                cmdp=ctypes.addressof(words),
+                sbp=ctypes.addressof(sense),
+                timeout=_TIMEOUT_MS,
+            )
+            fcntl.ioctl(descriptor, _SG_IO, header)
+            if not (header.status or header.host_status or header.driver_status & 0x0F):
+                return data.raw[: length - max(0, header.resid)]
+    finally:
+        os.close(descriptor)
+    raise OSError(f"{device} refused command {command[0]:#04x}")
+
+
+def serial_of(page: bytes) -> str:
+    """Return the serial number out of INQUIRY page 0x80; empty when there is none."""
+    if len(page) < 4 or page[1] != 0x80:
+        return ""
+    return page[4 : 4 + int.from_bytes(page[2:4], "big")].decode("ascii", "replace").strip(" \0")
+
+
+def serial_number(device: str) -> str:
+    """Ask a device for its serial number; empty when it does not tell."""
+    try:
+        return serial_of(ask(device, bytes([0x12, 1, 0x80, 0, 252, 0]), 252))
+    except OSError:
+        return ""
+
+
+def drive_serials(changer: str) -> dict[int, str]:
+    """Ask a changer for its drives' element addresses and serial numbers; a number is empty where it is not told."""
+    command = bytes([0xB8, _DATA_TRANSFER, 0, 0, 0xFF, 0xFF, 1, 0, 0xFF, 0xFF, 0, 0])
+    return dict(parse_elements(ask(changer, command, 0xFFFF)))
+
+
+def parse_elements(answer: bytes) -> Iterator[tuple[int, str]]:
+    """Give address and identifier of every element in an answer to READ ELEMENT STATUS with DVCID."""
+    end, place = min(len(answer), 8 + int.from_bytes(answer[5:8], "big")), 8
+    while place + 8 <= end:
+        tags, size = answer[place + 1], int.from_bytes(answer[place + 2 : place + 4], "big")
+        page_end = min(end, place + 8 + int.from_bytes(answer[place + 5 : place + 8], "big"))
+        place += 8
+        skip = 12 + 36 * bool(tags & 0x80) + 36 * bool(tags & 0x40)
+        while size and place + size <= page_end:
+            element = answer[place : place + size]
+            ident = element[skip + 4 : skip + 4 + element[skip + 3]] if size >= skip + 4 else b""
+            yield int.from_bytes(element[:2], "big"), ident.decode("ascii", "replace").strip(" \0")
+            place += size
+        place = max(place, page_end)
+
+
+def same_drive(identifier: str, serial: str) -> bool:
+    """Tell whether a changer means a drive: by its serial number, or vendor, product and serial number joined."""
+    return bool(serial) and (identifier == serial or identifier.rsplit(" ", maxsplit=1)[-1].endswith(serial))
+
+
+def parse_capacity(answer: bytes) -> int:
+    """Return the maximum capacity in bytes out of READ ATTRIBUTE; 0 when it is not there."""
+    place, end = 4, min(len(answer), 4 + int.from_bytes(answer[:4], "big"))
+    while place + 5 <= end:
+        number, size = (
+            int.from_bytes(answer[place : place + 2], "big"),
+            int.from_bytes(answer[place + 3 : place + 5], "big"),
+        )
+        value = answer[place + 5 : place + 5 + size]
+        if number == _MAXIMUM_CAPACITY and len(value) == size:
+            return int.from_bytes(value, "big") * _MIB
+        place += 5 + size
+    return 0
+
+
+def cartridge_capacity(device: str) -> int:
+    """Ask a drive for the capacity of its cartridge in bytes; 0 when it does not tell."""
+    command = bytes([0x8C, 0, 0, 0, 0, 0, 0, 0, 0, 0]) + (0x1000).to_bytes(4, "big") + b"\0\0"
+    try:
+        return parse_capacity(ask(device, command, 0x1000))
+    except OSError:
+        return 0
