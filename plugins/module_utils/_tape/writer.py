@@ -106,6 +106,30 @@ class _PartLost(Exception):
         self.protected = protected  # which says nothing about the drive
 
 
+class _Losses:
+    """The parts that were lost: ``row`` since the last whole part, and why a cartridge was left that is not bad."""
+
+    def __init__(self) -> None:
+        self.row: list[_PartLost] = []
+        self._away: Optional[BackupError] = None
+
+    def add(self, error: _PartLost) -> None:
+        """Count one."""
+        self.row.append(error)
+        if error.error.error_class is ErrorClass.TAPE_UNAVAILABLE:
+            self._away = error.error
+
+    @property
+    def bad(self) -> list[_PartLost]:
+        """Return those in a row that may be the drive's fault."""
+        return [one for one in self.row if not one.protected]
+
+    @property
+    def why_another(self) -> Optional[BackupError]:
+        """Return why another cartridge was needed at all; None when those before are full."""
+        return self.row[-1].error if self.row else self._away
+
+
 def _put(drive: Drive, block: Optional[bytes], *, synchronous: bool = False) -> bool:
     """Write a block or a filemark (None) for which there must be room; True when the early warning came."""
 
@@ -230,14 +254,14 @@ def write_image(image: Image, next_cartridge: NextCartridge, told: Told, options
         or drives failed and no other was left; ``copy_failed`` when the volume cannot be read.
     """
     writer = _ImageWriter(image, told.progress, options)
-    row: list[_PartLost] = []  # one failure after the other, with no whole part between
+    losses = _Losses()
     while True:
         try:
             with read_ahead(writer.source(), options) as buffers:
-                return _write_parts(writer, buffers, next_cartridge, told, row)
+                return _write_parts(writer, buffers, next_cartridge, told, losses)
         except _PartLost as error:
-            row.append(error)
-            bad = [one for one in row if not one.protected]
+            losses.add(error)
+            bad = losses.bad
             if len(bad) >= MOST_BAD and len({one.drive for one in bad}) == 1:
                 raise _same_drive(bad) from error
             told.lost(error.error)
@@ -246,30 +270,29 @@ def write_image(image: Image, next_cartridge: NextCartridge, told: Told, options
             writer.go_back()
 
 
-def _write_parts(
-    writer: _ImageWriter, buffers: Any, next_cartridge: NextCartridge, told: Told, row: list[_PartLost]
-) -> str:
+def _write_parts(writer: _ImageWriter, buffers: Any, next_cartridge: NextCartridge, told: Told, losses: _Losses) -> str:
     """Write part after part to the end of the image; return its sha256."""
     while True:
         with ExitStack() as stack:
             try:
                 mounted = stack.enter_context(next_cartridge())
             except BackupError as error:
-                if row and error.error_class in (ErrorClass.NO_CARTRIDGE, ErrorClass.CARTRIDGE_FULL):
-                    raise row[-1].error from error  # why another one was needed at all
+                why = losses.why_another
+                if why is not None and error.error_class in (ErrorClass.NO_CARTRIDGE, ErrorClass.CARTRIDGE_FULL):
+                    raise why from error
                 raise
             drive = mounted.drive
             try:
                 part = writer.write_part(mounted, buffers)
             except (MediumError, EndOfData) as error:
-                why = suspect(drive.barcode, f"it cannot be written ({str(error) or 'the recorded data ends'})")
-                raise _PartLost(drive, why, protected=isinstance(error, WriteProtected)) from error
+                bad = suspect(drive.barcode, f"it cannot be written ({str(error) or 'the recorded data ends'})")
+                raise _PartLost(drive, bad, protected=isinstance(error, WriteProtected)) from error
             except DriveLost as error:
                 raise _PartLost(drive, lost(drive, error)) from error
             if part is None:
                 told.full(drive.barcode)
                 continue
-            row.clear()
+            losses.row.clear()
             told.part(part)
             if part.entry.last:
                 return part.entry.volume_sha256
