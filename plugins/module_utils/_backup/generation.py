@@ -30,12 +30,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_
     projected,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_show import Expired, result_of
-from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_tape import (
-    at_work,
-    leave_pools,
-    leaving_pools,
-    strike,
-)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_tape import leaving_pools, strike
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     raise_refusals,
     read_world,
@@ -47,6 +42,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.operation i
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_policy import too_few, too_many_sessions
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import needs
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import at_work, leave_pools
 from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict, expire_tape
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records

@@ -40,6 +40,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply
     Supply,
     candidates,
     none_left,
+    stock,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
@@ -86,10 +87,10 @@ def check_leg(ctx: Context, desk: TapeDesk, step: TapeStep) -> TapePool:
     """Refuse what cannot work, before anything is changed: device, pool, cartridges. Check mode stops after this."""
     with ctx.catalog.read() as records:
         pool = the_pool(records, step.copy.pool)
-        known = records.cartridges()
+        known, recycle = stock(records, ctx)
         elsewhere = _of_other_copies(records, step)
     inventory = desk.library.inventory()
-    if not candidates(pool, known, inventory, elsewhere):
+    if not candidates(pool, known, inventory, elsewhere, recycle):
         raise none_left(pool, known, inventory)
     with open_device(desk.device_dir, step.backup.bv.device_id, step.backup.size):
         return pool

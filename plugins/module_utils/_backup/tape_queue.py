@@ -16,6 +16,7 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import tidy_pools
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, living_leases
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_leg import (
     LegDone,
@@ -72,6 +73,7 @@ def work_queue(ctx: Context, desk: TapeDesk, asked: Asked) -> list[tuple[TapeSte
     Each is tried once. What another process was quicker to take is passed over, and is not part of what is returned.
     """
     begin = ctx.clock.now()
+    tidy_pools(ctx)
     done: list[tuple[TapeStep, LegDone]] = []
     tried: Tried = set()
     for step in _each(ctx, asked, begin, tried):

@@ -2,16 +2,27 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which cartridge takes the next part: those of the pool, and blank ones that may join a scratch pool."""
+"""Which cartridge takes the next part: the pool's own, those that may be written over, blank ones for a scratch pool.
+
+Whatever is decided here from a list is decided again with the drive held: whoever holds a cartridge's drive is alone
+with it, and the catalog says in one transaction whether anything on it lives and that it is about to be written over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Callable
+from typing import Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
+    in_service,
+    recyclable,
+    recyclables,
+    successor,
+    was_written,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import new_cartridge, wrong_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, note_bad_cartridge
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
@@ -28,37 +39,58 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
 from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import Mounted
 
 
-def candidates(
-    pool: TapePool, known: Sequence[Cartridge], inventory: Inventory, tried: frozenset[str] = frozenset()
-) -> tuple[str, ...]:
-    """Return the barcodes that may take a part, best first: begun, then empty, then blank strangers (scratch).
+def _takes(pool: TapePool, one: Cartridge) -> bool:
+    """Tell whether a cartridge of the pool takes a part as it is: begun or empty (``TapePool.append``)."""
+    usable = one.pool == pool.name and in_service(one) and not one.full
+    return usable and (pool.append or not was_written(one))
 
-    What lies in a drive comes last: another process writes it, and several drives are to work side by side.
+
+def _rank(pool: TapePool, one: Cartridge, recycle: Collection[str]) -> Optional[tuple[int, int]]:
+    """Return how good a cartridge is for this pool, least first; None when it takes nothing."""
+    if _takes(pool, one):
+        return (0, -one.bytes_written) if was_written(one) else (1, 0)
+    if one.barcode in recycle and one.pool == pool.name:
+        return (2, 0)
+    if one.barcode in recycle and not one.pool and pool.kind is PoolKind.SCRATCH:
+        return (3, 0)
+    return None
+
+
+def candidates(
+    pool: TapePool,
+    known: Sequence[Cartridge],
+    inventory: Inventory,
+    tried: frozenset[str] = frozenset(),
+    recycle: Collection[str] = (),
+) -> tuple[str, ...]:
+    """Return the barcodes that may take a part, best first.
+
+    Begun, empty, to be written over, for a scratch pool those of no pool that may be written over, then blank
+    strangers. Among equals one that lies idle in a drive spares a load. What somebody uses comes last of all: he
+    writes it, and several drives are to work side by side.
+
+    :param recycle: the barcodes of those that may be written over.
     """
-    here = {slot.barcode for slot in inventory.slots} - tried
-    loaded = {slot.barcode for slot in inventory.slots if slot.drive}
-    usable = [
-        one
-        for one in known
-        if one.pool == pool.name and one.barcode in here and not (one.full or one.suspect or one.retired)
-    ]
-    usable.sort(key=lambda one: (-one.bytes_written, one.barcode))
-    names = [one.barcode for one in usable]
+    here = {slot.barcode: slot for slot in inventory.slots if not (slot.outside or slot.cleaning)}
+    ranks = {one.barcode: _rank(pool, one, recycle) for one in known}
     if pool.kind is PoolKind.SCRATCH:
-        names += sorted(here - {one.barcode for one in known})
-    return tuple(sorted(names, key=lambda barcode: barcode in loaded))
+        ranks.update((barcode, (4, 0)) for barcode in here if barcode not in ranks)
+    found = [(rank, code) for code, rank in ranks.items() if rank is not None and code in here and code not in tried]
+    used = inventory.in_use
+    found.sort(key=lambda one: (one[1] in used, one[0], not here[one[1]].drive, one[1]))
+    return tuple(code for _rank, code in found)
+
+
+def stock(records: Records, ctx: Context) -> tuple[Sequence[Cartridge], frozenset[str]]:
+    """Return the cartridges that the catalog knows, and the barcodes of those that may be written over now."""
+    known = records.cartridges()
+    return known, recyclables(records, known, ctx.clock.now())
 
 
 def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) -> BackupError:
     """Return ``cartridge_full`` when the pool has cartridges but no room, else ``no_cartridge``."""
-    states = []
-    for one in known:
-        if one.pool == pool.name:
-            here = inventory.slot(one.barcode) is not None
-            flags = (("suspect", one.suspect), ("full", one.full), ("retired", one.retired), ("no room left", True))
-            why = next(word for word, holds in flags if holds)
-            states.append(f"{one.barcode}: {why if here else 'not in the library'}")
-    full = any(one.full for one in known if one.pool == pool.name)
+    states = [f"{one.barcode}: {_why_not(pool, one, inventory)}" for one in known if one.pool == pool.name]
+    full = any(_has_no_room(pool, one) and in_service(one) for one in known if one.pool == pool.name)
     return BackupError(
         ErrorClass.CARTRIDGE_FULL if full else ErrorClass.NO_CARTRIDGE,
         f"Pool {pool.name} has no {'room left' if full else 'usable cartridge'} "
@@ -68,6 +100,26 @@ def none_left(pool: TapePool, known: Sequence[Cartridge], inventory: Inventory) 
         pool=pool.name,
         cartridges=states,
     )
+
+
+def _has_no_room(pool: TapePool, one: Cartridge) -> bool:
+    return one.full or (not pool.append and was_written(one))
+
+
+def _why_not(pool: TapePool, one: Cartridge, inventory: Inventory) -> str:
+    """Return in a few words why a cartridge takes nothing."""
+    slot = inventory.slot(one.barcode)
+    reasons = (
+        ("exported", one.exported_at is not None),
+        ("not in the library", slot is None),
+        ("in an import/export slot", slot is not None and slot.outside),
+        ("suspect", one.suspect),
+        ("retired", one.retired),
+        ("full", one.full),
+        ("begun, and the pool does not append", _has_no_room(pool, one)),
+        ("no room left", True),
+    )
+    return next(word for word, holds in reasons if holds)
 
 
 class Supply:
@@ -85,7 +137,6 @@ class Supply:
         self._pool = pool
         self._exclude = exclude
         self._tried: frozenset[str] = frozenset()
-        self._away: BackupError | None = None  # why a cartridge that is not bad was left
 
     @contextmanager
     def next(self) -> Iterator[Mounted]:
@@ -96,34 +147,25 @@ class Supply:
     def _mount(self, stack: ExitStack) -> Mounted:
         inventory = self._desk.library.inventory()
         with self._ctx.catalog.read() as records:
-            known = records.cartridges()
+            known, recycle = stock(records, self._ctx)
             self._tried |= self._exclude(records)
+        strangers = {slot.barcode for slot in inventory.slots} - {one.barcode for one in known}
         problems: list[BackupError] = []
-        for barcode in candidates(self._pool, known, inventory, self._tried):
+        for barcode in candidates(self._pool, known, inventory, self._tried, recycle):
             self._tried |= {barcode}
-            row = next((one for one in known if one.barcode == barcode), None)
-            mounted = self._try(stack, barcode, row, problems)
+            mounted = self._try(stack, barcode, barcode in strangers, problems)
             if mounted is not None:
                 return mounted
-        if self._away is not None:  # the leg waits for it
-            raise self._away
         raise problems[0] if problems else none_left(self._pool, known, inventory)
 
-    def _try(
-        self, stack: ExitStack, barcode: str, row: Cartridge | None, problems: list[BackupError]
-    ) -> Mounted | None:
+    def _try(self, stack: ExitStack, barcode: str, stranger: bool, problems: list[BackupError]) -> Optional[Mounted]:
         with ExitStack() as attempt:
             try:
                 drive = attempt.enter_context(self._desk.library.load(barcode, self._ctx.owner))
-                with self._ctx.catalog.read() as records:
-                    if barcode in self._exclude(records):  # it came out of another drive just now
-                        return None
-                contents = self._join(drive) if row is None else self._checked(drive, row)
+                contents = self._taken(drive, stranger)
             except BackupError as error:
-                if row is not None:
+                if not stranger:
                     problems.append(error)
-                    if error.error_class in (ErrorClass.BUSY, ErrorClass.TAPE_UNAVAILABLE):
-                        self._away = error
                     with self._ctx.catalog.begin() as records:
                         note_bad_cartridge(records, error)
                 return None  # a stranger that is not blank is nobody's business
@@ -132,15 +174,34 @@ class Supply:
             stack.push(attempt.pop_all())
             return Mounted(drive, contents)
 
-    def _join(self, drive: Drive) -> Contents | None:
+    def _taken(self, drive: Drive, stranger: bool) -> Optional[Contents]:
+        """Look again, with the drive held, and make the cartridge ready; None when it is not to be had any more."""
+        with self._ctx.catalog.read() as records:
+            if drive.barcode in self._exclude(records):  # it came out of another drive just now
+                return None
+            rows = records.cartridges(barcodes=[drive.barcode])
+            living = bool(records.bearing([drive.barcode]))
+        if stranger or not rows:
+            return None if rows or not stranger else self._join(drive)
+        if _takes(self._pool, rows[0]):
+            return self._checked(drive, rows[0])
+        if recyclable(rows[0], living, self._ctx.clock.now()):
+            return self._recycle(drive, rows[0])
+        return None
+
+    def _join(self, drive: Drive) -> Optional[Contents]:
         """Let a blank cartridge join the scratch pool; None for one that is not blank."""
         if not isinstance(read_contents(drive), Blank):
             return None
-        return self._label(drive, new_cartridge(drive.barcode, self._pool.name))
+        row = replace(new_cartridge(drive.barcode, self._pool.name), capacity=drive.capacity)
+        with self._ctx.catalog.begin() as records:
+            if records.cartridges(barcodes=[drive.barcode]):
+                return None
+            records.put_cartridge(row)
+        return self._label(drive, row)
 
     def _label(self, drive: Drive, row: Cartridge) -> Contents:
-        with self._ctx.catalog.begin() as records:
-            records.put_cartridge(replace(row, capacity=drive.capacity))
+        """Write the label that the catalog says is about to be written."""
         label = Label(row.barcode, row.uuid, row.pool, self._ctx.clock.now())
         write_label(drive, label)
         with self._ctx.catalog.begin() as records:
@@ -154,18 +215,57 @@ class Supply:
             if row.labelled_at is None:  # whoever intended to label it died
                 return self._label(drive, row)
             raise suspect(row.barcode, "the catalog knows a label, and the cartridge is blank")
+        if row.labelled_at is None and row.uuid == successor(contents.label.uuid):
+            return self._label(drive, row)  # whoever intended to write over it died
+        self._same_label(row, contents)
+        with self._ctx.catalog.begin() as records:
+            living = _living_files(records, row.barcode)
+            if max(living, default=0) >= contents.append_file:
+                why = f"it ends before tape file {max(living)}, which holds a part of a living copy"
+                raise suspect(row.barcode, why)
+            if row.labelled_at is None:  # whoever labelled it died before he could write that down
+                records.put_cartridge(replace(row, labelled_at=contents.label.created, files=contents.append_file))
+        return contents
+
+    def _recycle(self, drive: Drive, row: Cartridge) -> Optional[Contents]:
+        """Write over a cartridge on which nothing lives; None when something does after all.
+
+        A tape that holds more whole parts than the catalog knows of is not written over: a catalog that was brought
+        back from an older export may not know that they live.
+        """
+        contents = read_contents(drive)
+        if isinstance(contents, Blank):
+            raise suspect(row.barcode, "the catalog knows a label, and the cartridge is blank")
+        self._same_label(row, contents)
+        intended = replace(
+            new_cartridge(row.barcode, self._pool.name),
+            uuid=successor(row.uuid),
+            capacity=drive.capacity or row.capacity,
+        )
+        with self._ctx.catalog.begin() as records:
+            rows = list(records.cartridges(barcodes=[row.barcode]))
+            living = bool(records.bearing([row.barcode]))
+            if rows != [row] or not recyclable(row, living, self._ctx.clock.now()):
+                return None
+            if contents.append_file > row.files:
+                records.put_cartridge(replace(row, unknown=True))
+                return None
+            records.put_cartridge(intended)
+        return self._label(drive, intended)
+
+    def _same_label(self, row: Cartridge, contents: Contents) -> None:
         if contents.label.uuid != row.uuid:
             raise suspect(row.barcode, "it bears another label than the catalog knows")
-        if contents.label.pool != self._pool.name:
-            raise wrong_pool(row.barcode, contents.label.pool, self._pool.name)
-        with self._ctx.catalog.read() as records:
-            living = [
-                part.data_file
-                for backup in records.copies_on(row.barcode)
-                for copy in backup.tape
-                for part in copy.parts
-                if part.barcode == row.barcode
-            ]
-        if max(living, default=0) >= contents.append_file:
-            raise suspect(row.barcode, f"it ends before tape file {max(living)}, which holds a part of a living copy")
-        return contents
+        if row.pool and contents.label.pool != row.pool:
+            raise wrong_pool(row.barcode, contents.label.pool, row.pool)
+
+
+def _living_files(records: Records, barcode: str) -> list[int]:
+    """Return the DATA files of a cartridge that hold parts of copies that live."""
+    return [
+        part.data_file
+        for backup in records.copies_on(barcode)
+        for copy in backup.tape
+        for part in copy.parts
+        if part.barcode == barcode
+    ]

@@ -77,6 +77,12 @@ class BackupRows(LeaseRows):
         on_it = sa.select(self._t.parts.c.backup_id).where(self._t.parts.c.barcode == barcode)
         return self._whole([self._t.backups.c.id.in_(on_it)])
 
+    def bearing(self, barcodes: Optional[Collection[str]] = None) -> frozenset[str]:
+        """Return the cartridges that a part of a tape copy lies on, whatever became of the rest of that copy."""
+        column = self._t.parts.c.barcode
+        rows = self._all(sa.select(column).distinct(), among(column, barcodes))
+        return frozenset(row["barcode"] for row in rows)
+
     def add_backups(self, backups: Collection[Backup]) -> None:
         """Add whole backups with their copies.
 

@@ -161,6 +161,9 @@ class Records(Protocol):
     def copies_on(self, barcode: str) -> Sequence[Backup]:
         """Return the backups that have a part on this cartridge."""
 
+    def bearing(self, barcodes: Optional[Collection[str]] = None) -> frozenset[str]:
+        """Return the cartridges that a part of a tape copy lies on, whatever became of the rest of that copy."""
+
 
 class Catalog(Protocol):
     """The catalog: one URL, one schema version. ``catalog_unavailable`` and ``catalog_schema`` are its errors."""

@@ -130,6 +130,10 @@ class MemoryRecords:
     def copies_on(self, barcode: str) -> Sequence[Backup]:
         return [one for one in self.backups() if any(part.barcode == barcode for c in one.tape for part in c.parts)]
 
+    def bearing(self, barcodes: Optional[Collection[str]] = None) -> frozenset[str]:
+        found = {part.barcode for one in self.backups() for copy in one.tape for part in copy.parts}
+        return frozenset(barcode for barcode in found if _within(barcodes, barcode))
+
     def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
         return {tv: self._s.keys[tv, key] for tv in tvs if key and (tv, key) in self._s.keys}
 
