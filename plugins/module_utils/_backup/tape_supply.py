@@ -137,6 +137,7 @@ class Supply:
         self._pool = pool
         self._exclude = exclude
         self._tried: frozenset[str] = frozenset()
+        self._away: Optional[BackupError] = None  # why a cartridge that is not bad was left
 
     @contextmanager
     def next(self) -> Iterator[Mounted]:
@@ -156,6 +157,8 @@ class Supply:
             mounted = self._try(stack, barcode, barcode in strangers, problems)
             if mounted is not None:
                 return mounted
+        if self._away is not None:  # the leg waits for it
+            raise self._away
         raise problems[0] if problems else none_left(self._pool, known, inventory)
 
     def _try(self, stack: ExitStack, barcode: str, stranger: bool, problems: list[BackupError]) -> Optional[Mounted]:
@@ -166,6 +169,8 @@ class Supply:
             except BackupError as error:
                 if not stranger:
                     problems.append(error)
+                    if error.error_class in (ErrorClass.BUSY, ErrorClass.TAPE_UNAVAILABLE):
+                        self._away = error
                     with self._ctx.catalog.begin() as records:
                         note_bad_cartridge(records, error)
                 return None  # a stranger that is not blank is nobody's business
