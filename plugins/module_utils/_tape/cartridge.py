@@ -90,9 +90,9 @@ def write_label(drive: Drive, label: Label) -> None:
     """Label a cartridge: everything on it is gone."""
     try:
         drive.position_file(0)
-        if drive.write_block(label_bytes(label)) is not WriteOutcome.WRITTEN:
+        fits = drive.write_block(label_bytes(label)) is WriteOutcome.WRITTEN
+        if not fits or drive.write_filemark(synchronous=True) is WriteOutcome.END_OF_MEDIUM:
             raise suspect(drive.barcode, "it is too small for a label")
-        drive.write_filemark(synchronous=True)
     except MediumError as error:
         raise suspect(drive.barcode, f"its label cannot be written ({error})") from error
     except DriveLost as error:
