@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Optional
 
+from ansible_collections.eternus.backup.plugins.module_utils._tape import st_ioctl
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg import serial_number, serial_of
 
 _CLASS = "/sys/class/scsi_tape"
@@ -79,11 +80,15 @@ def _serial(name: str, generic: str) -> str:
 
 @dataclass(frozen=True)
 class Use:
-    """Who uses a device. ``problem``: why it cannot be used by anybody here; both empty when it is free."""
+    """Who uses a device. ``problem``: why it cannot be used by anybody here; both empty when it is free.
+
+    ``online``: it has a cartridge, and is ready.
+    """
 
     owner: str = ""
     since: str = ""
     problem: str = ""
+    online: bool = False
 
 
 def look_at(device: str) -> Use:
@@ -94,8 +99,12 @@ def look_at(device: str) -> Use:
         if error.errno == errno.EBUSY:
             return Use(owner=_holder(device) or "another process")
         return Use(problem=os.strerror(error.errno or 0))
-    os.close(descriptor)
-    return Use()
+    try:
+        return Use(online=st_ioctl.status(descriptor).online)
+    except OSError as error:
+        return Use(problem=os.strerror(error.errno or 0))
+    finally:
+        os.close(descriptor)
 
 
 def _holder(device: str) -> str:

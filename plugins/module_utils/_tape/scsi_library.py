@@ -11,7 +11,6 @@ takes minutes. Nobody else's drive is touched.
 # ruff: noqa: PTH119
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -61,6 +60,7 @@ class _Bay:
     owner: str = ""
     since: str = ""
     problem: str = ""
+    online: bool = False
 
     @property
     def name(self) -> str:
@@ -69,6 +69,11 @@ class _Bay:
     @property
     def usable(self) -> bool:
         return self.device is not None and not self.owner and not self.problem
+
+    @property
+    def stuck(self) -> bool:
+        """Tell whether a cartridge lies in it that is not ready: it was ejected, pulled, or the drive is offline."""
+        return self.place.full and not self.online
 
 
 class ScsiLibrary:
@@ -133,7 +138,7 @@ class ScsiLibrary:
             return bay
         use = self._locks.used(self._lock_of(bay))
         use = use if use.owner else look_at(bay.device.path)
-        return _Bay(bay.place, bay.serial, bay.device, use.owner, use.since, use.problem)
+        return _Bay(bay.place, bay.serial, bay.device, use.owner, use.since, use.problem, use.online)
 
     @staticmethod
     def _lock_of(bay: _Bay) -> str:
@@ -158,7 +163,7 @@ class ScsiLibrary:
         drives = [
             DriveStatus(
                 bay.name, bay.place.barcode, bay.owner, bay.since, bay.serial,
-                bay.device.path if bay.device else "", bay.problem,
+                bay.device.path if bay.device else "", bay.problem or ("not ready" if bay.stuck and bay.usable else ""),
             )
             for bay in bays
         ]  # fmt: skip
@@ -177,7 +182,9 @@ class ScsiLibrary:
             stack.callback(os.close, descriptor)
             capacity = cartridge_capacity(bay.device.generic) if bay.device.generic else 0
             try:
-                drive = StDrive(descriptor, bay.name, barcode, capacity=capacity, writable=writable)
+                drive = StDrive(
+                    descriptor, bay.name, barcode, generic=bay.device.generic, capacity=capacity, writable=writable
+                )
             except (DriveLost, MediumError) as error:
                 raise self._changer.unavailable(f"{bay.name} does not take {barcode} ({error})") from error
             try:
@@ -200,17 +207,33 @@ class ScsiLibrary:
         if holder is not None:
             bay = self._free([holder], barcode)
         else:
-            bay = self._free(sorted(bays, key=lambda one: one.place.full), barcode)
+            bay = self._free(sorted(bays, key=lambda one: (one.place.full, one.stuck)), barcode)
         lock = self._locks.take(self._lock_of(bay), owner, self._clock.now().isoformat(timespec="seconds"))
         if lock is None:
             self._all_busy([bay], barcode)
         stack.callback(os.close, lock)
+        if holder is not None and bay.stuck:
+            self._thread_again(bay)
         if holder is None and slot is not None:
             if bay.place.full:
                 self._empty(status, bay)
             self._changer.load(slot.number, bay.place.number)
             self._check_loaded(bay, barcode)
         return bay
+
+    def _thread_again(self, bay: _Bay) -> None:
+        """Let a drive take in the cartridge that it has ejected; one that cannot is found out by waiting for it."""
+        if bay.device is not None:
+            with suppress(OSError):
+                self._tell(bay.device.path, st_ioctl.Op.LOAD)
+
+    @staticmethod
+    def _tell(device: str, op: st_ioctl.Op) -> None:
+        descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            st_ioctl.command(descriptor, op)
+        finally:
+            os.close(descriptor)
 
     def _check_loaded(self, bay: _Bay, barcode: str) -> None:
         """Look whether the robot took what it was told to take."""
@@ -242,11 +265,7 @@ class ScsiLibrary:
         if bay.device is None:
             raise self._changer.unavailable(f"{bay.name} has no device on this host")
         try:
-            descriptor = os.open(bay.device.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                st_ioctl.command(descriptor, st_ioctl.Op.OFFL)
-            finally:
-                os.close(descriptor)
+            self._tell(bay.device.path, st_ioctl.Op.OFFL)
         except OSError as error:
             raise self._changer.unavailable(f"{bay.name} does not eject ({os.strerror(error.errno or 0)})") from error
 
@@ -264,22 +283,22 @@ class ScsiLibrary:
         """Wait until a drive has made its cartridge ready; open it."""
         end = self._clock.monotonic() + READY_SECONDS
         while True:
-            try:
-                return open_drive(device)
-            except OSError as error:
-                if error.errno == errno.EBUSY:
-                    use = look_at(device)
-                    raise BackupError(
-                        ErrorClass.BUSY,
-                        f"{name} ({device}) is in use by {use.owner or 'another process'}.",
-                        next_step="Wait until it is done, or end that process.",
-                        owner=use.owner,
-                    ) from error
-                waits = error.errno in (errno.ENOMEDIUM, errno.EIO, errno.EAGAIN, errno.ENXIO)
-                if not waits or self._clock.monotonic() >= end:
-                    raise self._changer.unavailable(
-                        f"{name} ({device}) does not get ready ({os.strerror(error.errno or 0)})"
-                    ) from error
+            use = look_at(device)
+            if use.owner:
+                raise BackupError(
+                    ErrorClass.BUSY,
+                    f"{name} ({device}) is in use by {use.owner}.",
+                    next_step="Wait until it is done, or end that process.",
+                    owner=use.owner,
+                )
+            why = use.problem
+            if use.online:
+                try:
+                    return open_drive(device)
+                except OSError as error:
+                    why = os.strerror(error.errno or 0)
+            if self._clock.monotonic() >= end:
+                raise self._changer.unavailable(f"{name} ({device}) does not get ready ({why or 'no cartridge seen'})")
             self._clock.sleep(1.0)
 
     def export_cartridge(self, barcode: str, owner: str) -> str:

@@ -10,9 +10,11 @@ import ctypes
 import fcntl
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 _SG_IO = 0x2285
-_FROM_DEVICE = -3
+_NO_DATA, _FROM_DEVICE = -1, -3
+_UNIT_ATTENTION = 6
 _TIMEOUT_MS = 60_000
 _MIB = 1 << 20
 _DATA_TRANSFER = 4
@@ -48,30 +50,65 @@ class _Header(ctypes.Structure):
     )
 
 
-def ask(device: str, command: bytes, length: int) -> bytes:
-    """Send a command that reads; return its answer, at most ``length`` bytes. OSError when there is none."""
+@dataclass(frozen=True)
+class _Answer:
+    """What came back: the data; the sense key of a command that failed, -1 when there is none."""
+
+    data: bytes
+    failed: bool
+    sense_key: int
+
+
+def _send(descriptor: int, command: bytes, length: int) -> _Answer:
+    data, sense = ctypes.create_string_buffer(max(length, 1)), ctypes.create_string_buffer(64)
+    words = ctypes.create_string_buffer(command, len(command))
+    header = _Header(
+        interface_id=ord("S"),
+        dxfer_direction=_FROM_DEVICE if length else _NO_DATA,
+        cmd_len=len(command),
+        mx_sb_len=len(sense),
+        dxfer_len=length,
+        dxferp=ctypes.addressof(data) if length else None,
+        cmdp=ctypes.addressof(words),
+        sbp=ctypes.addressof(sense),
+        timeout=_TIMEOUT_MS,
+    )
+    fcntl.ioctl(descriptor, _SG_IO, header)
+    failed = bool(header.status or header.host_status or header.driver_status & 0x0F)
+    key = -1
+    if header.sb_len_wr >= 3:  # fixed format has the key in byte 2, descriptor format in byte 1
+        key = sense.raw[1 if sense.raw[0] & 0x7E == 0x72 else 2] & 0x0F
+    return _Answer(data.raw[: length - max(0, header.resid)], failed, key)
+
+
+def _sent(device: str, command: bytes, length: int) -> _Answer:
+    """Send a command; the first one after a change is answered by a unit attention only, and goes again."""
     descriptor = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        for _try in range(2):  # the first command after a change is answered by a unit attention
-            data, sense = ctypes.create_string_buffer(length), ctypes.create_string_buffer(64)
-            words = ctypes.create_string_buffer(command, len(command))
-            header = _Header(
-                interface_id=ord("S"),
-                dxfer_direction=_FROM_DEVICE,
-                cmd_len=len(command),
-                mx_sb_len=len(sense),
-                dxfer_len=length,
-                dxferp=ctypes.addressof(data),
-                cmdp=ctypes.addressof(words),
-                sbp=ctypes.addressof(sense),
-                timeout=_TIMEOUT_MS,
-            )
-            fcntl.ioctl(descriptor, _SG_IO, header)
-            if not (header.status or header.host_status or header.driver_status & 0x0F):
-                return data.raw[: length - max(0, header.resid)]
+        answer = _send(descriptor, command, length)
+        for _try in range(3):
+            if answer.sense_key != _UNIT_ATTENTION:
+                break
+            answer = _send(descriptor, command, length)
+        return answer
     finally:
         os.close(descriptor)
-    raise OSError(f"{device} refused command {command[0]:#04x}")
+
+
+def ask(device: str, command: bytes, length: int) -> bytes:
+    """Send a command that reads; return its answer, at most ``length`` bytes. OSError when there is none."""
+    answer = _sent(device, command, length)
+    if answer.failed:
+        raise OSError(f"{device} refused command {command[0]:#04x}")
+    return answer.data
+
+
+def is_ready(device: str) -> bool:
+    """Ask a drive whether it has a cartridge and is ready (TEST UNIT READY); one that is gone is not."""
+    try:
+        return not _sent(device, bytes(6), 0).failed
+    except OSError:
+        return False
 
 
 def serial_of(page: bytes) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     WriteOutcome,
     WriteProtected,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg import is_ready
 from ansible_collections.eternus.backup.plugins.module_utils._tape.st_ioctl import Op
 
 #: The drive, its path or its cartridge is gone; nothing is said about the medium.
@@ -47,13 +48,24 @@ class StDrive:
     """A drive with a loaded cartridge. Not for two threads at once.
 
     :param descriptor: of the opened, non-rewinding device; closing it is the caller's.
+    :param generic: the drive's generic device; it tells a drive that is gone from a bad medium.
     :param capacity: the cartridge's, in bytes; 0 when the drive does not tell.
     """
 
-    def __init__(self, descriptor: int, name: str, barcode: str, *, capacity: int = 0, writable: bool = True) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        name: str,
+        barcode: str,
+        *,
+        generic: str = "",
+        capacity: int = 0,
+        writable: bool = True,
+    ) -> None:
         self._descriptor = descriptor
         self.name = name
         self._barcode = barcode
+        self._generic = generic
         self._capacity = capacity
         self._writable = writable
         self._warned = False
@@ -92,8 +104,9 @@ class StDrive:
             raise MediumError(why) from error
 
     def _online(self) -> bool:
+        """Ask the driver, and then the drive itself: the driver only remembers what it saw last."""
         with suppress(OSError):
-            return st_ioctl.status(self._descriptor).online
+            return st_ioctl.status(self._descriptor).online and (not self._generic or is_ready(self._generic))
         return False
 
     def _at_end(self) -> bool:
