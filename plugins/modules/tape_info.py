@@ -12,9 +12,8 @@ module: tape_info
 short_description: Show tape library, pools, cartridges and queue
 version_added: 0.1.0
 description:
-  - Shows what lies in the tape library, the pools, the cartridges with their fill and contents, and the tape copies
-    with their state and
-    progress.
+  - Shows what lies in the tape library, the drives, the pools with their room, the cartridges with their fill and
+    contents, and the tape copies with their state and progress.
   - When the library cannot be reached, what the catalog knows is still shown, with a warning.
 author:
   - eternus.backup contributors (@eternus-backup)
@@ -46,25 +45,61 @@ EXAMPLES = r"""
 
 RETURN = r"""
 library:
-  description: The cartridges in the library, in bytes.
+  description:
+    - The cartridges in the library, in bytes. RV(library[].element) is the slot that a cartridge is at home in.
+    - One that is RV(library[].outside) lies in an import/export slot, and must be imported before it is used.
+    - A RV(library[].cleaning) cartridge is never loaded.
   type: list
   elements: dict
   returned: success
-  sample: [{"barcode": "WK0001L8", "drive": "", "capacity": 12000000000000, "written": 67000000}]
+  sample:
+    - barcode: WK0001L8
+      drive: ""
+      capacity: 12000000000000
+      written: 67000000
+      element: slot 4
+      outside: false
+      cleaning: false
+unreadable:
+  description: The number of full slots whose barcode the library could not read.
+  type: int
+  returned: success
+  sample: 0
 drives:
-  description: The drives and who uses them.
+  description: The drives and who uses them. RV(drives[].problem) tells why a drive cannot be used now.
   type: list
   elements: dict
   returned: success
-  sample: [{"name": "drive0", "barcode": "", "owner": "", "since": ""}]
+  sample:
+    - name: drive 0
+      barcode: ""
+      owner: ""
+      since: ""
+      serial: "1068000123"
+      device: /dev/nst0
+      problem: ""
 pools:
-  description: The pools and their cartridges.
+  description:
+    - The pools and their cartridges, in bytes. RV(pools[].bytes_free) is what cartridges of the pool that may be
+      written still take, those that may be written over as a whole.
   type: list
   elements: dict
   returned: success
-  sample: [{"name": "weekly", "kind": "private", "cartridges": ["WK0001L8"]}]
+  sample:
+    - name: weekly
+      kind: private
+      append: true
+      cartridges: [WK0001L8]
+      capacity: 12000000000000
+      bytes_written: 67108864
+      bytes_free: 11999932891136
 cartridges:
-  description: The cartridges that the catalog knows, with fill and contents.
+  description:
+    - The cartridges that the catalog knows, with fill and contents.
+    - One that is RV(cartridges[].recyclable) may be written over now, which it never is before
+      RV(cartridges[].protected_until).
+    - One that is RV(cartridges[].unknown) bears backups that no history explains, and is written over only when its
+      RV(cartridges[].uuid) is named.
   type: list
   elements: dict
   returned: success
@@ -72,14 +107,19 @@ cartridges:
     - barcode: WK0001L8
       pool: weekly
       uuid: 0b7c7a3e-7a70-4c1e-9f5c-0d2f5a1f2b11
+      full: false
+      suspect: ""
+      retired: false
+      unknown: false
+      location: ""
+      exported_at: null
+      protected_until: "2026-02-04T20:10:00+00:00"
       capacity: 12000000000000
       bytes_written: 67108864
       percent: 0
       files: 4
-      full: false
-      suspect: ""
-      retired: false
       labelled_at: "2026-01-05T20:00:00+00:00"
+      recyclable: false
       in_library: true
       contents:
         - {backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS, volume: oradata, part: 0, data_file: 2, size: 67108864}

@@ -14,7 +14,10 @@ version_added: 0.1.0
 description:
   - Declares or removes tape storage pools, the sets of cartridges that policies name.
   - A V(private) pool uses only cartridges that were put into it by M(eternus.backup.tape_cartridge), and they stay.
-  - A V(scratch) pool lets blank cartridges of the library join when they are needed.
+  - A V(scratch) pool lets blank cartridges of the library join when they are needed, and those that left a scratch pool
+    earlier. A cartridge leaves the pool when its last backup is gone.
+  - A cartridge is written over only when no backup lives on it, and never before the days are over that the policies
+    of all that was ever written on it name. It gets a new label then.
 author:
   - eternus.backup contributors (@eternus-backup)
 extends_documentation_fragment:
@@ -43,6 +46,12 @@ options:
     type: str
     choices: [private, scratch]
     default: private
+  append:
+    description:
+      - Whether a copy may begin on a cartridge that holds others already, behind them. If V(false), each copy begins on
+        an empty cartridge.
+      - If not set, a pool that exists is left as it is, and a new one appends.
+    type: bool
   state:
     description:
       - V(present) declares the pools.
@@ -61,6 +70,11 @@ EXAMPLES = r"""
   eternus.backup.tape_pool:
     name: spare
     kind: scratch
+
+- name: A pool in which each copy has cartridges of its own, to be carried away
+  eternus.backup.tape_pool:
+    name: vault
+    append: false
 """
 
 RETURN = r"""
@@ -69,7 +83,7 @@ pools:
   type: list
   elements: dict
   returned: success
-  sample: [{"name": "weekly", "kind": "private"}]
+  sample: [{"name": "weekly", "kind": "private", "append": true}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -94,13 +108,15 @@ def main() -> None:
         **catalog_args(),
         "names": {"type": "list", "elements": "str", "required": True, "aliases": ["name"]},
         "kind": {"type": "str", "choices": ["private", "scratch"], "default": "private"},
+        "append": {"type": "bool"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     params = module.params
 
     def work(ctx: Context) -> Result:
-        return ensure_pools(ctx, params["names"], PoolKind(params["kind"]), present=params["state"] == "present")
+        present, kind = params["state"] == "present", PoolKind(params["kind"])
+        return ensure_pools(ctx, params["names"], kind, present=present, append=params["append"])
 
     run(module, lambda: on_catalog(params, check_mode=module.check_mode, work=work))
 

@@ -2,23 +2,39 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Cartridges enter a pool by a label, and leave it; what lives or is foreign is never overwritten without force."""
+"""Cartridges get labels: what lives, is protected or is foreign is never written over unless that is said (§5, §9)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from datetime import datetime
+from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import successor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import (
+    CartridgeStep,
     new_cartridge,
+    planned,
+    relabelled,
     the_pool,
-    wrong_pool,
+    told,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_overwrite import (
+    Seen,
+    Wish,
+    decide,
+    decide_unseen,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
+from ansible_collections.eternus.backup.plugins.module_utils._errors import (
+    BackupError,
+    ErrorClass,
+    combined,
+    with_unchanged,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
@@ -28,184 +44,228 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
     write_label,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
-from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Library
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Drive, Library
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary, check_barcode
 
 #: Room for a label, an early warning zone and a little data.
 MINIMUM_CAPACITY = 8 << 20
 
+#: What is wrong with a cartridge itself, and not with the drive or the library.
+_UNREADABLE = (ErrorClass.FOREIGN_CARTRIDGE, ErrorClass.SUSPECT_CARTRIDGE)
+
 
 @dataclass(frozen=True)
-class CartridgeStep:
-    """What is done with a cartridge: ``keep``, ``label`` (destroys what is on it), ``adopt`` its label, ``remove``."""
+class _Planned:
+    """A step, and the pool that the cartridge is to be in."""
 
-    barcode: str
-    action: str
-    row: Optional[Cartridge] = None
+    step: CartridgeStep
+    wish: Wish
 
 
 def ensure_present(
-    ctx: Context, library: Library, barcodes: Sequence[str], pool: str, *, force: bool, blank: Sequence[str] = ()
+    ctx: Context,
+    library: Library,
+    barcodes: Sequence[str],
+    pool: str,
+    *,
+    force: bool,
+    blank: Sequence[str] = (),
+    force_labels: Sequence[str] = (),
 ) -> Result:
     """Bring cartridges into a pool.
 
     :param blank: barcodes that are only about to be put into the library, and hence blank (check mode).
+    :param force_labels: the uuids of labels that may be written over although what they stand for lives.
     """
+    wish = Wish(pool, ctx.clock.now(), force=force, force_labels=frozenset(force_labels))
+    return _ensure(ctx, library, barcodes, wish, blank)
+
+
+def ensure_relabelled(
+    ctx: Context,
+    library: Library,
+    barcodes: Sequence[str],
+    pool: str,
+    *,
+    force: bool = False,
+    force_labels: Sequence[str] = (),
+) -> Result:
+    """Give cartridges new labels, with nothing behind them. One that is empty already is left as it is.
+
+    :param pool: the pool that they are in afterwards; empty: each the one that it is in.
+    """
+    wish = Wish(pool, ctx.clock.now(), force=force, force_labels=frozenset(force_labels), anew=True)
+    return _ensure(ctx, library, barcodes, wish, ())
+
+
+def _ensure(ctx: Context, library: Library, barcodes: Sequence[str], wish: Wish, blank: Sequence[str]) -> Result:
     barcodes = list(dict.fromkeys(barcodes))
     with ctx.catalog.read() as records:
-        the_pool(records, pool)
-        rows = {row.barcode: row for row in records.cartridges(barcodes=barcodes)}
-        living = {barcode: len(records.copies_on(barcode)) for barcode in barcodes}
-    steps: list[CartridgeStep] = []
+        if wish.pool:
+            the_pool(records, wish.pool)
+        seen = [_seen(records, barcode, Blank() if barcode in blank else None) for barcode in barcodes]
+    plan: list[_Planned] = []
     refusals: list[BackupError] = []
-    for barcode in barcodes:
-        row = rows.get(barcode)
-        if row is not None and row.pool == pool and row.labelled_at is not None and not (row.suspect and force):
-            steps.append(CartridgeStep(barcode, "keep", row))
-            continue
+    for one in seen:
         try:
-            steps.append(
-                _plan_one(ctx, library, barcode, pool, row, living[barcode], force=force, blank=barcode in blank)
-            )
+            plan.append(_plan(ctx, library, one, _for(one, wish)))
         except BackupError as error:
             refusals.append(error)
     if refusals:
         raise combined(refusals)
-    before = {row.barcode: _short(row) for row in rows.values() if row.pool}
-    after = {
-        step.barcode: {"pool": pool} if step.row is None else _short(replace(step.row, pool=pool)) for step in steps
-    }
-    changed = any(step.action != "keep" for step in steps)
-    if changed and not ctx.check_mode:
-        for step in steps:
-            if step.action != "keep":
-                _apply(ctx, library, step, pool)
-        with ctx.catalog.read() as records:
-            after = {row.barcode: _short(row) for row in records.cartridges(barcodes=barcodes)}
-    return _result(changed, before, after, steps)
+    steps = [one.step for one in plan]
+    warnings = [text for step in steps if step.row is not None and step.action == "keep" for text in _notes(step.row)]
+    if ctx.check_mode or all(step.action == "keep" for step in steps):
+        return told(steps, planned(steps), warnings)
+    begun = False
+    for todo in plan:
+        if todo.step.action != "keep":
+            try:
+                _apply(ctx, library, todo)
+            except BackupError as error:
+                raise with_unchanged(error, error.unchanged, changed=begun or error.changed) from error
+            begun = True
+    with ctx.catalog.read() as records:
+        return told(steps, records.cartridges(barcodes=barcodes), warnings)
+
+
+def _for(seen: Seen, wish: Wish) -> Wish:
+    """Return the wish with the pool that this cartridge is to be in; ``invalid_option`` when nothing names one."""
+    pool = wish.pool or (seen.row.pool if seen.row is not None else "")
+    if not pool:
+        raise invalid("pool", wish.pool, f"Name the pool that cartridge {seen.barcode} is to be in.")
+    return replace(wish, pool=pool)
+
+
+def _seen(records: Records, barcode: str, found: Union[Blank, Contents, BackupError, None]) -> Seen:
+    rows = records.cartridges(barcodes=[barcode])
+    return Seen(barcode, rows[0] if rows else None, len(records.copies_on(barcode)), found)
+
+
+def _plan(ctx: Context, library: Library, seen: Seen, wish: Wish) -> _Planned:
+    """Look at a cartridge, where the catalog does not tell enough, and say what becomes of it."""
+    action = decide_unseen(seen, wish)
+    if not action:
+        if seen.found is None:
+            with library.load(seen.barcode, ctx.owner) as drive:
+                seen = replace(seen, found=_read(drive))
+        action = decide(seen, wish)
+    after = seen.row
+    if action == "label":
+        after = relabelled(seen.row, seen.barcode, wish.pool)
+    elif action == "adopt" and isinstance(seen.found, Contents):
+        after = _adopted(seen, seen.found, wish.pool)
+    return _Planned(CartridgeStep(seen.barcode, action, seen.row, after), wish)
+
+
+def _read(drive: Drive) -> Union[Blank, Contents, BackupError]:
+    """Return what is on a cartridge, or why that cannot be told."""
+    try:
+        return read_contents(drive)
+    except BackupError as error:
+        if error.error_class in _UNREADABLE:
+            return error
+        raise
+
+
+def _adopted(seen: Seen, contents: Contents, pool: str) -> Cartridge:
+    """Return a cartridge whose label stays. What a stranger bears, nothing in the catalog explains."""
+    if seen.row is not None:
+        return replace(seen.row, pool=pool, labelled_at=contents.label.created, files=contents.append_file)
+    label, until = contents.label, [entry.header.keep_until for entry in contents.entries]
+    return Cartridge(
+        seen.barcode,
+        label.uuid,
+        pool,
+        label.created,
+        bytes_written=contents.bytes_written,
+        files=contents.append_file,
+        protected_until=max(filter(None, map(_moment, until)), default=None),
+        unknown=bool(contents.entries),
+    )
+
+
+def _moment(text: str) -> Optional[datetime]:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _apply(ctx: Context, library: Library, one: _Planned) -> None:
+    """Decide again with the drive held, then label or adopt: intent, act, note.
+
+    Whoever writes a cartridge holds its drive: nobody else can come between the decision and the label.
+    """
+    step, wish = one.step, replace(one.wish, now=ctx.clock.now())
+    with library.load(step.barcode, ctx.owner) as drive:
+        found = _read(drive)
+        with ctx.catalog.begin() as records:
+            the_pool(records, wish.pool)
+            seen = _seen(records, step.barcode, found)
+            action = decide_unseen(seen, wish) or decide(seen, wish)
+            if action != step.action:
+                raise _changed(step.barcode)
+            if action == "adopt" and isinstance(found, Contents):
+                records.put_cartridge(replace(_adopted(seen, found, wish.pool), capacity=drive.capacity))
+                return
+            row = replace(new_cartridge(step.barcode, wish.pool), capacity=drive.capacity)
+            if isinstance(found, Contents):
+                row = replace(row, uuid=successor(found.label.uuid))
+            strike_copies(records, step.barcode)
+            records.put_cartridge(row)
+        label = Label(row.barcode, row.uuid, wish.pool, ctx.clock.now())
+        write_label(drive, label)
+        with ctx.catalog.begin() as records:
+            records.put_cartridge(replace(row, labelled_at=label.created, files=1))
+
+
+def strike_copies(records: Records, barcode: str) -> None:
+    """Forget the tape copies that have a part on a cartridge which is given up by name."""
+    for backup in records.copies_on(barcode):
+        numbers = [copy.number for copy in backup.tape if any(part.barcode == barcode for part in copy.parts)]
+        records.remove_tape_copies(backup.id, numbers)
+
+
+def _changed(barcode: str) -> BackupError:
+    return BackupError(
+        ErrorClass.BUSY,
+        f"Cartridge {barcode} was changed by somebody else meanwhile.",
+        next_step="See tape_info for what it is now, and run it again.",
+        barcode=barcode,
+    )
+
+
+def _notes(row: Cartridge) -> list[str]:
+    """Return what an operator should know of a cartridge that is in the pool as asked, and takes nothing."""
+    notes = []
+    if row.retired:
+        notes.append(f"Cartridge {row.barcode} is retired: nothing is written on it before state: in_service.")
+    if row.suspect:
+        notes.append(f"Cartridge {row.barcode} is suspect ({row.suspect}): nothing is written on it.")
+    if row.exported_at is not None:
+        where = f", kept in {row.location}" if row.location else ""
+        notes.append(f"Cartridge {row.barcode} is exported{where}: nothing is written on it before state: imported.")
+    return notes
 
 
 def put_blank(
-    ctx: Context, library: VirtualLibrary, barcodes: Sequence[str], pool: str, capacity: Optional[int]
+    ctx: Context, library: Library, barcodes: Sequence[str], pool: str, capacity: Optional[int]
 ) -> tuple[str, ...]:
     """Put blank cartridges (bytes) into a library that is a directory; return those that were missing."""
     if capacity is None:
         return ()
+    if not isinstance(library, VirtualLibrary):
+        raise invalid("capacity", capacity, "Leave it away: only a library in a directory makes cartridges.")
     if capacity < MINIMUM_CAPACITY:
         raise invalid("capacity", capacity, f"Give at least {MINIMUM_CAPACITY} bytes.")
     for barcode in barcodes:
         check_barcode(barcode)
     with ctx.catalog.read() as records:
         the_pool(records, pool)
-    missing = tuple(barcode for barcode in barcodes if barcode not in library.barcodes())
+        away = {row.barcode for row in records.cartridges(barcodes=barcodes) if row.exported_at is not None}
+    missing = tuple(barcode for barcode in barcodes if barcode not in library.barcodes() and barcode not in away)
     if missing and not ctx.check_mode:
         library.create(dict.fromkeys(missing, capacity))
     return missing
-
-
-def _plan_one(
-    ctx: Context,
-    library: Library,
-    barcode: str,
-    pool: str,
-    row: Optional[Cartridge],
-    living: int,
-    *,
-    force: bool,
-    blank: bool,
-) -> CartridgeStep:
-    """Look at a cartridge and say what becomes of it."""
-    if not force and row is not None and row.pool and row.pool != pool:
-        raise wrong_pool(barcode, row.pool, pool)
-    if not force and living:
-        raise _living(barcode, living)
-    if blank:
-        return CartridgeStep(barcode, "label", row)
-    with library.load(barcode, ctx.owner) as drive:
-        try:
-            contents = read_contents(drive)
-        except BackupError:
-            if force:
-                return CartridgeStep(barcode, "label", row)
-            raise
-    if isinstance(contents, Blank) or force:
-        return CartridgeStep(barcode, "label", row)
-    if contents.label.pool == pool:
-        return CartridgeStep(barcode, "adopt", _found(barcode, contents))
-    if contents.entries:
-        raise wrong_pool(barcode, contents.label.pool, pool)
-    return CartridgeStep(barcode, "label", row)
-
-
-def _found(barcode: str, contents: Contents) -> Cartridge:
-    """Return what a label of ours, which the catalog does not know, says of its cartridge."""
-    label = contents.label
-    written = contents.bytes_written
-    return Cartridge(barcode, label.uuid, label.pool, label.created, 0, written, contents.append_file)
-
-
-def _apply(ctx: Context, library: Library, step: CartridgeStep, pool: str) -> None:
-    """Label or adopt: the catalog says what is about to happen, then it happens, then it is noted."""
-    with library.load(step.barcode, ctx.owner) as drive:
-        if step.action == "adopt" and step.row is not None:
-            with ctx.catalog.begin() as records:
-                records.put_cartridge(replace(step.row, capacity=drive.capacity))
-            return
-        row = replace(new_cartridge(step.barcode, pool), capacity=drive.capacity)
-        with ctx.catalog.begin() as records:
-            _strike(records, step.barcode)
-            records.put_cartridge(row)
-        label = Label(row.barcode, row.uuid, pool, ctx.clock.now())
-        write_label(drive, label)
-        with ctx.catalog.begin() as records:
-            records.put_cartridge(replace(row, labelled_at=label.created, files=1))
-
-
-def _strike(records: Records, barcode: str) -> None:
-    """Forget the tape copies that have a part on a cartridge which is given up by force."""
-    for backup in records.copies_on(barcode):
-        numbers = [copy.number for copy in backup.tape if any(part.barcode == barcode for part in copy.parts)]
-        records.remove_tape_copies(backup.id, numbers)
-
-
-def ensure_absent(ctx: Context, barcodes: Sequence[str], *, force: bool) -> Result:
-    """Take cartridges out of their pools; the label stays. Living ones only by force, which forgets their copies."""
-    barcodes = list(dict.fromkeys(barcodes))
-    with ctx.catalog.read() as records:
-        rows = records.cartridges(barcodes=barcodes)
-        living = {row.barcode: len(records.copies_on(row.barcode)) for row in rows}
-    refusals = [_living(barcode, count) for barcode, count in living.items() if count and not force]
-    if refusals:
-        raise combined(refusals)
-    if rows and not ctx.check_mode:
-        with ctx.catalog.begin() as records:
-            for row in rows:
-                if force:
-                    _strike(records, row.barcode)
-                elif records.copies_on(row.barcode):
-                    raise _living(row.barcode, 1)
-                records.remove_cartridge(row.barcode)
-    steps = [CartridgeStep(row.barcode, "remove", row) for row in rows]
-    return _result(bool(rows), {row.barcode: _short(row) for row in rows}, {}, steps)
-
-
-def _living(barcode: str, count: int) -> BackupError:
-    return BackupError(
-        ErrorClass.POLICY_VIOLATION,
-        f"Cartridge {barcode} holds parts of {count} living backups.",
-        next_step="Use another cartridge, or give force: true, which destroys those tape copies.",
-        barcode=barcode,
-        backups=count,
-    )
-
-
-def _short(row: Cartridge) -> dict[str, Any]:
-    return {"pool": row.pool, "uuid": row.uuid, "suspect": row.suspect, "full": row.full}
-
-
-def _result(changed: bool, before: dict[str, Any], after: dict[str, Any], steps: Sequence[CartridgeStep]) -> Result:
-    values = {
-        "cartridges": [{"barcode": barcode, **after[barcode]} for barcode in sorted(after)],
-        "actions": {step.barcode: step.action for step in steps},
-    }
-    return Result(changed, values, {"cartridges": before}, {"cartridges": after})

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
@@ -16,39 +17,59 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import Back
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
 
-def ensure_pools(ctx: Context, names: Sequence[str], kind: PoolKind, *, present: bool) -> Result:
-    """Declare pools, or remove them; one that has cartridges, or a policy that names it, is not removed."""
+def ensure_pools(
+    ctx: Context, names: Sequence[str], kind: PoolKind, *, present: bool, append: Optional[bool] = None
+) -> Result:
+    """Declare pools, or remove them; one that has cartridges, or a policy that names it, is not removed.
+
+    :param append: whether copies go behind others; None leaves it as it is, and lets new pools append.
+    """
     names = list(dict.fromkeys(names))
     with ctx.catalog.read() as records:
         before, refusals = _look(records, names, kind, present=present)
     if refusals:
         raise combined(refusals)
-    after = dict.fromkeys(names, kind.value) if present else {}
+    after = _wanted(ctx, names, before, kind, append) if present else {}
     changed = after != before
     if changed and not ctx.check_mode:
         with ctx.catalog.begin() as records:
             before, refusals = _look(records, names, kind, present=present)
             if refusals:
                 raise combined(refusals)
-            for name in names:
-                if present and name not in before:
-                    records.put_pool(TapePool(name, kind, ctx.clock.now()))
-                elif not present and name in before:
-                    records.remove_pool(name)
+            after = _wanted(ctx, names, before, kind, append) if present else {}
+            for pool in after.values():
+                records.put_pool(pool)
+            for name in before.keys() - after.keys():
+                records.remove_pool(name)
         with ctx.catalog.read() as records:
-            after = {pool.name: pool.kind.value for pool in records.pools(names)}
-    values = {"pools": [{"name": name, "kind": kind_} for name, kind_ in sorted(after.items())]}
-    return Result(changed, values, {"pools": before}, {"pools": after})
+            after = {pool.name: pool for pool in records.pools(names)}
+    values = {"pools": [{"name": name, **_shown(pool)} for name, pool in sorted(after.items())]}
+    return Result(changed, values, {"pools": _all_shown(before)}, {"pools": _all_shown(after)})
+
+
+def _wanted(
+    ctx: Context, names: Sequence[str], before: Mapping[str, TapePool], kind: PoolKind, append: Optional[bool]
+) -> dict[str, TapePool]:
+    found = {name: before.get(name) or TapePool(name, kind, ctx.clock.now()) for name in names}
+    return {name: pool if append is None else replace(pool, append=append) for name, pool in found.items()}
+
+
+def _shown(pool: TapePool) -> dict[str, Any]:
+    return {"kind": pool.kind.value, "append": pool.append}
+
+
+def _all_shown(pools: Mapping[str, TapePool]) -> dict[str, Any]:
+    return {name: _shown(pool) for name, pool in pools.items()}
 
 
 def _look(
     records: Records, names: Sequence[str], kind: PoolKind, *, present: bool
-) -> tuple[dict[str, Any], list[BackupError]]:
+) -> tuple[dict[str, TapePool], list[BackupError]]:
     """Return the pools that are there, and what stands in the way."""
-    before: dict[str, Any] = {pool.name: pool.kind.value for pool in records.pools(names)}
+    before = {pool.name: pool for pool in records.pools(names)}
     refusals = []
     if present:
-        refusals += [_other_kind(name, found) for name, found in before.items() if found != kind.value]
+        refusals += [_other_kind(name, found.kind.value) for name, found in before.items() if found.kind is not kind]
         refusals += [_bad_name() for name in names if not name.strip() or len(name) > 64 or not name.isprintable()]
         return before, refusals
     for name in before:

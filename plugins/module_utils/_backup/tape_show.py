@@ -6,17 +6,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
+    in_service,
+    recyclable,
+    was_written,
+)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import shown as shown_cartridge
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
     Cartridge,
     TapeCopy,
+    TapePool,
     TapeState,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Library
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Inventory, Library
 
 
 def show_copy(backup: Backup, copy: TapeCopy, name: str) -> dict[str, Any]:
@@ -55,33 +64,25 @@ def show_tape(ctx: Context, library: Optional[Library]) -> dict[str, Any]:
         pools = records.pools()
         cartridges = records.cartridges()
         backups = records.backups()
-    inventory = library.inventory() if library is not None else None
-    slots = {slot.barcode: slot for slot in inventory.slots} if inventory else {}
+    inventory = library.inventory() if library is not None else Inventory((), ())
+    slots = {slot.barcode: slot for slot in inventory.slots}
     copies = [
         (show_copy(backup, copy, names.get(backup.tv, backup.tv.device_id)), copy)
         for backup in backups
         for copy in backup.tape
     ]
+    now = ctx.clock.now()
+    living = {part.barcode for _shown, copy in copies for part in copy.parts}
+    recycle = frozenset(one.barcode for one in cartridges if recyclable(one, one.barcode in living, now))
     return {
-        "library": [
-            {"barcode": slot.barcode, "drive": slot.drive, "capacity": slot.capacity, "written": slot.written}
-            for slot in slots.values()
-        ],
-        "drives": [
-            {"name": drive.name, "barcode": drive.barcode, "owner": drive.owner, "since": drive.since}
-            for drive in (inventory.drives if inventory else ())
-        ],
-        "pools": [
-            {
-                "name": pool.name,
-                "kind": pool.kind.value,
-                "cartridges": [one.barcode for one in cartridges if one.pool == pool.name],
-            }
-            for pool in pools
-        ],
+        "library": [asdict(slot) for slot in inventory.slots],
+        "unreadable": inventory.unreadable,
+        "drives": [asdict(drive) for drive in inventory.drives],
+        "pools": [_pool(pool, [one for one in cartridges if one.pool == pool.name], recycle) for pool in pools],
         "cartridges": [
             {
                 **_cartridge(one),
+                "recyclable": one.barcode in recycle,
                 "in_library": one.barcode in slots,
                 "contents": [
                     {"backup_id": shown["backup_id"], "volume": shown["volume"], "part": part.sequence,
@@ -98,17 +99,31 @@ def show_tape(ctx: Context, library: Optional[Library]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _pool(pool: TapePool, inside: Sequence[Cartridge], recycle: Collection[str]) -> dict[str, Any]:
+    """Return a pool with its fill in bytes. Free is what cartridges that may be written still take."""
+    free = 0
+    for one in inside:
+        if one.barcode in recycle and (one.full or not pool.append):
+            free += one.capacity
+        elif in_service(one) and not one.full and (pool.append or not was_written(one)):
+            free += max(0, one.capacity - one.bytes_written)
+    return {
+        "name": pool.name,
+        "kind": pool.kind.value,
+        "append": pool.append,
+        "cartridges": [one.barcode for one in inside],
+        "capacity": sum(one.capacity for one in inside),
+        "bytes_written": sum(one.bytes_written for one in inside),
+        "bytes_free": free,
+    }
+
+
 def _cartridge(one: Cartridge) -> dict[str, Any]:
     return {
-        "barcode": one.barcode,
-        "pool": one.pool,
-        "uuid": one.uuid,
+        **shown_cartridge(one),
         "capacity": one.capacity,
         "bytes_written": one.bytes_written,
         "percent": min(100, one.bytes_written * 100 // one.capacity) if one.capacity else 0,
         "files": one.files,
-        "full": one.full,
-        "suspect": one.suspect,
-        "retired": one.retired,
         "labelled_at": one.labelled_at.isoformat() if one.labelled_at else None,
     }

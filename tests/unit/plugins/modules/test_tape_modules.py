@@ -68,8 +68,9 @@ def test_pools_check_do_and_again(house: TapeHouse) -> None:
     assert house.everything() == before
     done = run(house, "tape_pool", diff=True, **args)
     assert done["changed"]
-    assert dry["diff"] == done["diff"] == {"before": {"pools": {}}, "after": {"pools": {"monthly": "scratch"}}}
-    assert done["pools"] == [{"name": "monthly", "kind": "scratch"}]
+    declared = {"kind": "scratch", "append": True}
+    assert dry["diff"] == done["diff"] == {"before": {"pools": {}}, "after": {"pools": {"monthly": declared}}}
+    assert done["pools"] == [{"name": "monthly", **declared}]
     same_keys("tape_pool", done, "pools")
     assert not run(house, "tape_pool", **args)["changed"]
     assert run(house, "tape_pool", name="monthly", state="absent")["changed"]
@@ -93,10 +94,51 @@ def test_cartridges_check_do_and_again(house: TapeHouse) -> None:
     assert "pool" in missing["msg"]
 
 
-def test_the_st_backend_is_refused_in_plain_words(house: TapeHouse) -> None:
+def test_the_st_backend_wants_a_device_and_makes_no_cartridges(house: TapeHouse) -> None:
     house.cartridges("A1")
-    result = refused(house, "tape_unavailable", "tape_cartridge", barcode="A1", pool="weekly", backend="st")
-    assert "st" in result["msg"]
+    st = {"barcode": "A1", "pool": "weekly", "backend": "st"}
+    assert "/dev" in refused(house, "invalid_option", "tape_cartridge", **st)["msg"]
+    assert "capacity" in refused(house, "invalid_option", "tape_cartridge", library="/dev/sg9", capacity=1, **st)["msg"]
+
+
+def test_cartridges_are_exported_imported_retired_and_relabelled_check_do_and_again(house: TapeHouse) -> None:
+    house.cartridges("A1", "A2")
+    todo: list[tuple[str, dict[str, Any], str]] = [
+        ("exported", {"location": "the safe"}, "export"),
+        ("exported", {"location": "the other safe"}, "note"),
+        ("imported", {}, "import"),
+        ("retired", {}, "retire"),
+        ("in_service", {}, "put_back"),
+    ]
+    for state, options, action in todo:
+        args = {"barcode": "A1", "state": state, **options}
+        before = house.everything()
+        dry = run(house, "tape_cartridge", check=True, diff=True, **args)
+        assert (dry["changed"], dry["actions"]) == (True, {"A1": action})
+        assert house.everything() == before
+        done = run(house, "tape_cartridge", diff=True, **args)
+        assert (done["changed"], done["actions"], done["diff"]) == (True, {"A1": action}, dry["diff"])
+        same_keys("tape_cartridge", done, "cartridges")
+        before = house.everything()
+        assert not run(house, "tape_cartridge", **args)["changed"]
+        assert not run(house, "tape_cartridge", check=True, **args)["changed"]
+        assert house.everything() == before
+    refused(house, "invalid_option", "tape_cartridge", barcode="A1", state="imported", location="the safe")
+    refused(house, "invalid_option", "tape_cartridge", barcode="A1", state="relabelled", capacity=16 * MIB)
+    assert not run(house, "tape_cartridge", barcode="A1", state="relabelled")["changed"], "nothing was written on it"
+    house.backup("B1", 11)
+    run(house, "tape_copy")
+    refused(house, "confirmation_required", "tape_cartridge", barcode="A1", state="relabelled", force=True)
+    info = run(house, "tape_info")
+    same_keys("tape_info", info, "library", "drives", "pools", "cartridges")
+    label = info["cartridges"][0]["uuid"]
+    args = {"barcode": "A1", "state": "relabelled", "force_labels": [label]}
+    dry = run(house, "tape_cartridge", check=True, diff=True, **args)
+    done = run(house, "tape_cartridge", diff=True, **args)
+    assert (dry["diff"], dry["actions"]) == (done["diff"], done["actions"])
+    assert done["diff"]["before"]["cartridges"]["A1"]["uuid"] == label
+    assert done["cartridges"][0]["uuid"] not in ("new", label)
+    assert not run(house, "tape_cartridge", **args)["changed"]
 
 
 def test_copies_check_do_and_again(house: TapeHouse) -> None:

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_cartridges import (
-    ensure_absent,
     ensure_present,
     put_blank,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_marks import ensure_absent
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_pools import ensure_pools
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_show import show_tape
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import PoolKind
@@ -31,8 +32,16 @@ def house(tmp_path: Path) -> TapeHouse:
     return house
 
 
-def present(house: TapeHouse, *barcodes: str, pool: str = "weekly", force: bool = False, check: bool = False) -> Result:
-    return ensure_present(house.context(check=check), house.bed.library, barcodes, pool, force=force)
+def present(
+    house: TapeHouse,
+    *barcodes: str,
+    pool: str = "weekly",
+    force: bool = False,
+    check: bool = False,
+    labels: tuple[str, ...] = (),
+) -> Result:
+    library = house.bed.library
+    return ensure_present(house.context(check=check), library, barcodes, pool, force=force, force_labels=labels)
 
 
 def refused(error_class: str, house: TapeHouse, act, *args, **kwargs) -> BackupError:
@@ -79,13 +88,18 @@ def test_a_cartridge_of_another_pool_needs_force(house: TapeHouse) -> None:
 
 
 @pytest.mark.rule("R9.17")
-def test_a_living_cartridge_needs_force_and_its_copies_are_forgotten(house: TapeHouse) -> None:
+def test_a_living_cartridge_is_given_up_by_its_label_alone_and_its_copies_are_forgotten(house: TapeHouse) -> None:
     present(house, "A1")
     house.backup("B1", 11)
     house.copy()
-    refused("policy_violation", house, ensure_absent, house.context(), ["A1"], force=False)
-    refused("wrong_pool", house, present, house, "A1", pool="spare")
-    present(house, "A1", pool="spare", force=True)
+    label = (house.bed.contents("A1").label.uuid,)
+    other = ("another",)
+    refused("confirmation_required", house, ensure_absent, house.context(), ["A1"])
+    refused("confirmation_required", house, ensure_absent, house.context(), ["A1"], force_labels=other)
+    refused("wrong_pool", house, present, house, "A1", pool="spare", labels=label)
+    refused("confirmation_required", house, present, house, "A1", pool="spare", force=True)
+    refused("confirmation_required", house, present, house, "A1", pool="spare", force=True, labels=other)
+    present(house, "A1", pool="spare", force=True, labels=label)
     assert house.get("B1").tape == ()
     assert house.get("B1").good_on_disk
 
@@ -95,20 +109,30 @@ def test_absent_leaves_the_label_and_present_takes_the_cartridge_back_unwritten(
     house.backup("B1", 11)
     house.copy()
     image = house.bed.file("A1", 2).read_bytes()
-    assert ensure_absent(house.context(), ["A1"], force=True).changed
-    assert not ensure_absent(house.context(), ["A1"], force=True).changed
+    label = [house.bed.contents("A1").label.uuid]
+    assert ensure_absent(house.context(), ["A1"], force_labels=label).changed
+    assert not ensure_absent(house.context(), ["A1"], force_labels=label).changed
     refused("wrong_pool", house, present, house, "A1", pool="spare")
     result = present(house, "A1")
     assert result.values["actions"] == {"A1": "adopt"}
     assert house.bed.file("A1", 2).read_bytes() == image
     with house.catalog.read() as records:
         (row,) = records.cartridges()
-    assert (row.files, row.bytes_written) == (4, len(image))
+    assert (row.files, row.bytes_written, row.unknown) == (4, len(image), True)
+
+
+def test_a_cartridge_in_a_drive_that_somebody_uses_is_not_forgotten(house: TapeHouse) -> None:
+    present(house, "A1")
+    with house.bed.library.load("A1", "other"):
+        used = house.bed.library.inventory().in_use
+        with pytest.raises(BackupError) as caught:
+            ensure_absent(house.context(), ["A1"], used=used)
+    assert caught.value.error_class.value == "busy"
 
 
 def test_an_empty_cartridge_of_another_pool_is_labelled_anew_once_it_left(house: TapeHouse) -> None:
     present(house, "A1")
-    ensure_absent(house.context(), ["A1"], force=False)
+    ensure_absent(house.context(), ["A1"])
     present(house, "A1", pool="spare")
     assert house.bed.contents("A1").label.pool == "spare"
 
@@ -144,14 +168,21 @@ def test_blank_cartridges_are_put_into_the_library_where_they_are_missing(house:
 
 
 def test_pools_are_declared_once_and_removed_when_empty(house: TapeHouse) -> None:
-    def pools(*names: str, kind: PoolKind = PoolKind.PRIVATE, there: bool = True, check: bool = False) -> Result:
-        return ensure_pools(house.context(check=check), names, kind, present=there)
+    def pools(
+        *names: str, kind: PoolKind = PoolKind.PRIVATE, there: bool = True, check: bool = False, append: Any = None
+    ) -> Result:
+        return ensure_pools(house.context(check=check), names, kind, present=there, append=append)
 
     before = house.everything()
     assert pools("monthly", check=True).changed
     assert house.everything() == before
     assert pools("monthly", "yearly").changed
     assert not pools("monthly", "yearly").changed
+    assert pools("monthly", append=False, check=True).changed
+    changed = pools("monthly", append=False)
+    assert changed.values["pools"] == [{"name": "monthly", "kind": "private", "append": False}]
+    assert not pools("monthly").changed and not pools("monthly", append=False).changed
+    assert pools("monthly", append=True).after == {"pools": {"monthly": {"kind": "private", "append": True}}}
     refused("policy_violation", house, pools, "monthly", kind=PoolKind.SCRATCH)
     refused("policy_violation", house, pools, "weekly", there=False)  # a policy names it
     refused("invalid_option", house, pools, " ")
@@ -168,12 +199,16 @@ def test_everything_is_shown(house: TapeHouse) -> None:
     house.backup("B2", 12)
     shown = show_tape(house.context(), house.bed.library)
     assert [slot["barcode"] for slot in shown["library"]] == ["A1", "A2"]
-    assert shown["pools"][0] | {"cartridges": []} in [
-        {"name": name, "kind": kind, "cartridges": []} for name, kind in (("spare", "scratch"), ("weekly", "private"))
-    ]
+    pools = {pool["name"]: pool for pool in shown["pools"]}
+    assert {name: pool["kind"] for name, pool in pools.items()} == {"spare": "scratch", "weekly": "private"}
+    assert (pools["weekly"]["cartridges"], pools["weekly"]["append"]) == (["A1"], True)
+    capacity, written = pools["weekly"]["capacity"], pools["weekly"]["bytes_written"]
+    assert (capacity, written) == (16 * MIB, len(house.contents["B1"]))
+    assert pools["weekly"]["bytes_free"] == capacity - written
+    assert (shown["unreadable"], [slot["outside"] for slot in shown["library"]]) == (0, [False, False])
     (cartridge,) = shown["cartridges"]
     assert [part["backup_id"] for part in cartridge["contents"]] == ["B1"]
-    assert cartridge["in_library"]
+    assert cartridge["in_library"] and not cartridge["recyclable"]
     assert [copy["backup_id"] for copy in shown["queue"]] == ["B2"]
     assert [copy["percent"] for copy in shown["copies"]] == [100, 0]
     assert show_tape(house.context(), None)["library"] == []
