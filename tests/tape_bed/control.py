@@ -24,11 +24,11 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def tell(path: str, command: str, **options: Any) -> Any:
+def tell(path: str, order: str, /, **options: Any) -> Any:
     """Ask the target for something; return its answer. RuntimeError says why not."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
-        connection.sendall(json.dumps({"command": command, **options}).encode() + b"\n")
+        connection.sendall(json.dumps([order, options]).encode() + b"\n")
         answer = json.loads(connection.makefile("rb").readline())
     if "error" in answer:
         raise RuntimeError(answer["error"])
@@ -37,12 +37,11 @@ def tell(path: str, command: str, **options: Any) -> Any:
 
 def _answer(library: Library, line: bytes) -> dict[str, Any]:
     try:
-        options = json.loads(line)
-        command = options.pop("command")
-        if command not in COMMANDS:
-            raise ValueError(f"no command {command}; there are {', '.join(COMMANDS)}")
+        order, options = json.loads(line)
+        if order not in COMMANDS:
+            raise ValueError(f"no command {order}; there are {', '.join(COMMANDS)}")
         with library.lock:
-            return {"result": getattr(library, command)(**options)}
+            return {"result": getattr(library, order)(**options)}
     except (ValueError, TypeError, KeyError, OSError, StopIteration) as error:
         return {"error": f"{type(error).__name__}: {error}"}
 
