@@ -15,6 +15,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Cartridge, PoolKind
+from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Contents
 
 
 def was_written(cartridge: Cartridge) -> bool:
@@ -53,6 +54,15 @@ def successor(label: str) -> str:
     from one that was swapped for another.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"eternus.backup label after {label}"))
+
+
+def label_was_intended(cartridge: Cartridge, contents: Contents) -> bool:
+    """Tell whether a label that the catalog says is about to be written goes onto this tape: its process died.
+
+    The tape bears the label before, or the new one, perhaps without its filemark, and nothing behind it.
+    """
+    found = contents.label.uuid
+    return cartridge.uuid == successor(found) or (cartridge.uuid == found and not contents.entries)
 
 
 def at_work(records: Records, backups: Collection[Backup], now: datetime) -> frozenset[tuple[str, int]]:

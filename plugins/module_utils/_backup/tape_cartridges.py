@@ -211,7 +211,7 @@ def _apply(ctx: Context, library: Library, one: _Planned) -> None:
                 records.put_cartridge(replace(_adopted(seen, found, wish.pool), capacity=drive.capacity))
                 return
             row = replace(new_cartridge(step.barcode, wish.pool), capacity=drive.capacity)
-            if isinstance(found, Contents):
+            if isinstance(found, Contents):  # so that whoever finds it half done knows what was intended
                 row = replace(row, uuid=successor(found.label.uuid))
             strike_copies(records, step.barcode)
             records.put_cartridge(row)

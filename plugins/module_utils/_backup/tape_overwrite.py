@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
+    label_was_intended,
     recyclable,
-    successor,
     was_written,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import wrong_pool
@@ -87,8 +87,8 @@ def decide(seen: Seen, wish: Wish) -> str:
 def _decide_ours(seen: Seen, contents: Contents, wish: Wish) -> str:
     row, label = seen.row, contents.label
     same = row is not None and row.uuid == label.uuid
-    if row is not None and row.labelled_at is None and row.uuid == successor(label.uuid):
-        return "label"  # whoever intended to write over it died
+    if row is not None and row.labelled_at is None and label_was_intended(row, contents):
+        return "label"
     if not wish.anew and label.pool == wish.pool and (row is None or (same and not row.suspect)):
         return "adopt"
     dead = row is not None and same and recyclable(row, bool(seen.living), wish.now)

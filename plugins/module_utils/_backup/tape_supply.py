@@ -18,6 +18,7 @@ from typing import Callable, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
     in_service,
+    label_was_intended,
     recyclable,
     recyclables,
     successor,
@@ -220,16 +221,13 @@ class Supply:
             if row.labelled_at is None:  # whoever intended to label it died
                 return self._label(drive, row)
             raise suspect(row.barcode, "the catalog knows a label, and the cartridge is blank")
-        if row.labelled_at is None and row.uuid == successor(contents.label.uuid):
-            return self._label(drive, row)  # whoever intended to write over it died
+        if row.labelled_at is None and label_was_intended(row, contents):
+            return self._label(drive, row)
         self._same_label(row, contents)
-        with self._ctx.catalog.begin() as records:
+        with self._ctx.catalog.read() as records:
             living = _living_files(records, row.barcode)
-            if max(living, default=0) >= contents.append_file:
-                why = f"it ends before tape file {max(living)}, which holds a part of a living copy"
-                raise suspect(row.barcode, why)
-            if row.labelled_at is None:  # whoever labelled it died before he could write that down
-                records.put_cartridge(replace(row, labelled_at=contents.label.created, files=contents.append_file))
+        if max(living, default=0) >= contents.append_file:
+            raise suspect(row.barcode, f"it ends before tape file {max(living)}, which holds a part of a living copy")
         return contents
 
     def _recycle(self, drive: Drive, row: Cartridge) -> Optional[Contents]:
