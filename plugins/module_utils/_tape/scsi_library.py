@@ -37,9 +37,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_host imp
     wished,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg import (
+    DriveId,
     cartridge_capacity,
-    drive_serials,
-    same_drive,
+    drive_ids,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.st_drive import StDrive, open_drive
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import check_barcode
@@ -109,25 +109,32 @@ class ScsiLibrary:
     def _bays(self, status: ChangerStatus) -> list[_Bay]:
         """Match the changer's drives with this host's devices."""
         try:
-            told = [serial for _address, serial in sorted(drive_serials(self.path).items())]
+            told = [identifier for _address, identifier in sorted(drive_ids(self.path).items())]
         except OSError:
             told = []
+        if len(told) != len(status.drives):
+            told = [DriveId()] * len(status.drives)
         devices = find_devices()
-        bays = []
-        for index, place in enumerate(status.drives):
-            identifier = told[index] if len(told) == len(status.drives) else ""
-            bays.append(self._used(self._match(place, identifier, devices)))
-        return bays
+        sure = {one.path for one in devices if any(identifier.means(one.serial) for identifier in told)}
+        left = [one for one in devices if one.path not in sure and one.path not in self._wished.elements.values()]
+        return [
+            self._used(self._match(place, identifier, devices, left))
+            for place, identifier in zip(status.drives, told)
+        ]  # fmt: skip
 
-    def _match(self, place: Place, identifier: str, devices: Sequence[TapeDevice]) -> _Bay:
+    def _match(self, place: Place, identifier: DriveId, devices: list[TapeDevice], left: list[TapeDevice]) -> _Bay:
+        """Find a drive's device. ``left``: those that no drive's whole serial number means."""
         path = self._wished.elements.get(place.number)
         if path is not None:
             named = next((one for one in devices if one.path == path), TapeDevice(path, "", ""))
             return _Bay(place, named.serial, named)
-        device = next((one for one in devices if same_drive(identifier, one.serial)), None)
-        if device is None:
-            why = "no device of this host has its serial number" if identifier else "the library tells no serial number"
-            return _Bay(place, identifier, None, problem=f"{why}; name it: drives: [{place.number}=/dev/nst...]")
+        fitting = [one for one in devices if identifier.means(one.serial)]
+        fitting = fitting or [one for one in left if identifier.may_mean(one.serial)]
+        if len(fitting) != 1:
+            why = f"{'several devices' if fitting else 'no device'} on this host with its serial number"
+            why = why if identifier.text else "the library does not tell its serial number"
+            return _Bay(place, identifier.text, None, problem=f"{why}; name it: drives: [{place.number}=/dev/nst...]")
+        device = fitting[0]
         if self._wished.devices and device.path not in self._wished.devices:
             return _Bay(place, device.serial, device, problem="not among the option 'drives'")
         return _Bay(place, device.serial, device)

@@ -18,6 +18,7 @@ _UNIT_ATTENTION = 6
 _TIMEOUT_MS = 60_000
 _MIB = 1 << 20
 _DATA_TRANSFER = 4
+_IDENTIFIER_HEAD = 8 + 16  # vendor and product, which precede the serial number in an identifier that T10 describes
 _MAXIMUM_CAPACITY = 1  # an attribute of the cartridge's memory, in MiB
 
 
@@ -126,31 +127,48 @@ def serial_number(device: str) -> str:
         return ""
 
 
-def drive_serials(changer: str) -> dict[int, str]:
-    """Ask a changer for its drives' element addresses and serial numbers; a number is empty where it is not told."""
+@dataclass(frozen=True)
+class DriveId:
+    """How a changer calls a drive: by its serial number, or by vendor, product and serial number.
+
+    ``whole``: false when the answer ended within it, as that of a target does which forgets to count the header.
+    """
+
+    text: str = ""
+    whole: bool = True
+
+    def means(self, serial: str) -> bool:
+        """Tell whether it is the drive of that serial number."""
+        return self.whole and bool(serial) and serial in (self.text, self.text[_IDENTIFIER_HEAD:].strip())
+
+    def may_mean(self, serial: str) -> bool:
+        """Tell whether it is cut off, and what is left fits."""
+        begun = self.text[_IDENTIFIER_HEAD:].strip()
+        return not self.whole and bool(begun) and serial.startswith(begun)
+
+
+def drive_ids(changer: str) -> dict[int, DriveId]:
+    """Ask a changer for its drives' element addresses and identifiers; one is empty where it is not told."""
     command = bytes([0xB8, _DATA_TRANSFER, 0, 0, 0xFF, 0xFF, 1, 0, 0xFF, 0xFF, 0, 0])
     return dict(parse_elements(ask(changer, command, 0xFFFF)))
 
 
-def parse_elements(answer: bytes) -> Iterator[tuple[int, str]]:
+def parse_elements(answer: bytes) -> Iterator[tuple[int, DriveId]]:
     """Give address and identifier of every element in an answer to READ ELEMENT STATUS with DVCID."""
-    end, place = min(len(answer), 8 + int.from_bytes(answer[5:8], "big")), 8
-    while place + 8 <= end:
+    end, place = 8 + int.from_bytes(answer[5:8], "big"), 8
+    while place + 8 <= min(end, len(answer)):
         tags, size = answer[place + 1], int.from_bytes(answer[place + 2 : place + 4], "big")
         page_end = min(end, place + 8 + int.from_bytes(answer[place + 5 : place + 8], "big"))
         place += 8
         skip = 12 + 36 * bool(tags & 0x80) + 36 * bool(tags & 0x40)
-        while size and place + size <= page_end:
+        while size > 1 and place + size <= page_end and place + 2 <= len(answer):
             element = answer[place : place + size]
-            ident = element[skip + 4 : skip + 4 + element[skip + 3]] if size >= skip + 4 else b""
-            yield int.from_bytes(element[:2], "big"), ident.decode("ascii", "replace").strip(" \0")
+            length = element[skip + 3] if len(element) >= skip + 4 else 0
+            text = element[skip + 4 : skip + 4 + length]
+            whole = len(text) == length and len(element) >= skip + 4
+            yield int.from_bytes(element[:2], "big"), DriveId(text.decode("ascii", "replace").strip(" \0"), whole)
             place += size
         place = max(place, page_end)
-
-
-def same_drive(identifier: str, serial: str) -> bool:
-    """Tell whether a changer means a drive: by its serial number, or vendor, product and serial number joined."""
-    return bool(serial) and (identifier == serial or identifier.rsplit(" ", maxsplit=1)[-1].endswith(serial))
 
 
 def parse_capacity(answer: bytes) -> int:

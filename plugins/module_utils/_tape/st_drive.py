@@ -34,14 +34,13 @@ _PROTECTED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def open_drive(device: str) -> tuple[int, bool]:
-    """Open a tape device that has a cartridge in it; tell whether it may be written. OSError says why not."""
-    flags = os.O_CLOEXEC | os.O_NOFOLLOW if not os.path.islink(device) else os.O_CLOEXEC  # noqa: PTH114
+    """Open a tape device whose cartridge is ready; tell whether it may be written. OSError says why not."""
     try:
-        return os.open(device, os.O_RDWR | flags), True
+        return os.open(device, os.O_RDWR | os.O_CLOEXEC), True
     except OSError as error:
         if error.errno not in _PROTECTED:
             raise
-        return os.open(device, os.O_RDONLY | flags), False
+        return os.open(device, os.O_RDONLY | os.O_CLOEXEC), False
 
 
 class StDrive:
@@ -74,6 +73,7 @@ class StDrive:
             self._file = st_ioctl.status(descriptor).file  # our own count: the driver loses its one at a seek
         with suppress(OSError):  # root only, and a matter of how blocks are numbered
             st_ioctl.command(descriptor, Op.SETDRVBUFFER, st_ioctl.SET_BOOLEANS | st_ioctl.SCSI2_LOGICAL)
+        self._tells = self._tell() >= 0  # some targets have neither READ POSITION nor LOCATE
 
     @property
     def barcode(self) -> str:
@@ -95,24 +95,50 @@ class StDrive:
             yield
         except OSError as error:
             why = os.strerror(error.errno or 0)
-            if error.errno in _GONE or not self._online():
-                raise DriveLost(why) from error
+            lost = self._lost()
+            if lost or error.errno in _GONE:
+                raise DriveLost(lost or why) from error
             if error.errno in _PROTECTED:
                 raise WriteProtected from error
             if end and self._at_end():
                 raise EndOfData from error
             raise MediumError(why) from error
 
-    def _online(self) -> bool:
-        """Ask the driver, and then the drive itself: the driver only remembers what it saw last."""
-        with suppress(OSError):
-            return st_ioctl.status(self._descriptor).online and (not self._generic or is_ready(self._generic))
-        return False
+    def _lost(self) -> str:
+        """Return why drive or cartridge are no longer what they were, empty when it must be the medium.
+
+        To the driver all is EIO, and it does not notice by itself that a cartridge was taken out.
+        """
+        try:
+            if not st_ioctl.status(self._descriptor).online:
+                return "it is offline, or its cartridge was taken out"
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+        if self._generic and not is_ready(self._generic):
+            return "it is not ready, or its cartridge was taken out"
+        if self._file > 0 and self._tells and self._tell() == 0:
+            return "it stands at the beginning: it was reset, or its cartridge was changed"
+        return ""
 
     def _at_end(self) -> bool:
         with suppress(OSError):
             return st_ioctl.status(self._descriptor).end_of_data
         return False
+
+    def _tell(self) -> int:
+        """Return the block number, -1 when the drive does not tell."""
+        with suppress(OSError):
+            return st_ioctl.tell(self._descriptor)
+        return -1
+
+    def _last(self) -> int:
+        """Go behind the last record and return the block number there, -1 when that is not known."""
+        self._file = -1
+        with suppress(OSError):
+            st_ioctl.command(self._descriptor, Op.EOM)
+            self._file = st_ioctl.status(self._descriptor).file
+            return self._tell()
+        return -1
 
     def write_block(self, data: Block) -> WriteOutcome:
         """Write one block."""
@@ -162,25 +188,25 @@ class StDrive:
         except MediumError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOMEM:
                 raise MediumError(f"a block does not fit into {len(into)} bytes") from error.__cause__
-            if self._file == 0 and self._blank():
+            # Right behind a write, and on a new cartridge, the driver does not say that nothing follows.
+            here = self._tell()
+            if here >= 0 and self._last() == here:
                 raise EndOfData from error
             raise
-        if length:
+        if length and self._tells:
             return length
-        # Behind the last record the driver reads nothing too, but then it has passed no filemark.
         with self._told():
             now = st_ioctl.status(self._descriptor)
+        if length:
+            # A target that cannot tell where it is gives zeros behind the last record, with the flags of an end.
+            if now.end_of_data or now.end_of_medium:
+                raise EndOfData
+            return length
+        # Behind the last record the driver reads nothing too, but then it has passed no filemark.
         if now.end_of_data or (now.file >= 0 and now.file == self._file):
             raise EndOfData
         self._file += self._file >= 0
         return 0
-
-    def _blank(self) -> bool:
-        """Tell whether nothing is recorded: a drive that finds nothing to read does not always say why."""
-        with suppress(MediumError, EndOfData):
-            self.rewind()
-            return self.end_of_data() in (Position(0, 0), Position(0, -1))
-        return False
 
     def position_file(self, number: int) -> None:
         """Go to the first block of a file, from where the drive stands or from the beginning, whichever is nearer."""
@@ -191,9 +217,17 @@ class StDrive:
                 self.rewind()
                 here = 0
             if number > here:
-                with self._told(end=True):
-                    st_ioctl.command(self._descriptor, Op.FSF, number - here)
+                self._forward(number - here)
         self._file = number
+
+    def _forward(self, marks: int) -> None:
+        try:
+            with self._told(end=True):
+                st_ioctl.command(self._descriptor, Op.FSF, marks)
+        except MediumError as error:
+            if self._tells:
+                raise
+            raise EndOfData from error  # a target that cannot tell where it is does not say why it stopped either
 
     def _back(self, marks: int) -> bool:
         """Go back over filemarks and forward over one; False where the drive cannot."""
@@ -204,30 +238,59 @@ class StDrive:
 
     def end_of_data(self) -> Position:
         """Go behind the last record."""
+        if not self._tells:
+            self._count_files()
         with self._told():
-            if st_ioctl.status(self._descriptor).file < 0:  # the driver counts only from a place that it knows
+            if self._tells and st_ioctl.status(self._descriptor).file < 0:  # it counts only from a place that it knows
                 st_ioctl.command(self._descriptor, Op.REW)
             st_ioctl.command(self._descriptor, Op.EOM)
-            self._file = st_ioctl.status(self._descriptor).file
-        return self.position()
+            if self._tells:
+                self._file = st_ioctl.status(self._descriptor).file
+        found = self.position()
+        if self._tells and not 0 <= found.file <= found.block:
+            self._file = -1
+            raise MediumError(f"the drive lost count: file {found.file} at block {found.block}")
+        return found
+
+    def _count_files(self) -> None:
+        """Go forward file by file as far as it goes."""
+        if self._file < 0:
+            self.rewind()
+        with suppress(EndOfData):
+            while True:
+                self._forward(1)
+                self._file += 1
 
     def position(self) -> Position:
         """Tell where the drive stands; ``block`` is -1 where it cannot tell."""
         with self._told():
             now = st_ioctl.status(self._descriptor)
-        with suppress(OSError):
-            return Position(self._file, st_ioctl.tell(self._descriptor))
-        return Position(self._file, 0 if (now.file, now.block) == (0, 0) else -1)
+        block = self._tell() if self._tells else -1
+        return Position(self._file, 0 if block < 0 and (now.file, now.block) == (0, 0) else block)
 
     def seek_block(self, block: int, file: int = -1) -> None:
         """Go to a logical block; a drive that cannot is a :class:`MediumError`: its files can still be counted."""
-        self._file = -1
-        with self._told(end=True):
-            st_ioctl.command(self._descriptor, Op.SEEK, block)
+        if not self._tells:
+            raise MediumError("the drive knows no block numbers")
+        try:
+            with self._told(end=True):
+                st_ioctl.command(self._descriptor, Op.SEEK, block)
+                there = st_ioctl.tell(self._descriptor)
+        except MediumError as error:
+            if 0 <= self._last() < block:
+                raise EndOfData from error
+            raise
+        except (EndOfData, DriveLost):
+            self._file = -1
+            raise
         self._file = file
+        if there != block:
+            self._file = -1
+            raise EndOfData
 
     def rewind(self) -> None:
         """Go to the beginning."""
+        self._file = -1
         with self._told():
             st_ioctl.command(self._descriptor, Op.REW)
         self._file = 0

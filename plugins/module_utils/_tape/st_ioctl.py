@@ -48,7 +48,7 @@ SET_BOOLEANS = 0x30000000
 #: Block numbers are those of the SCSI standard, not a vendor's.
 SCSI2_LOGICAL = 0x800
 
-_EOD, _WRITE_PROTECTED, _ONLINE, _DOOR_OPEN = 0x08000000, 0x04000000, 0x01000000, 0x00040000
+_EOT, _EOD, _WRITE_PROTECTED, _ONLINE, _DOOR_OPEN = 0x20000000, 0x08000000, 0x04000000, 0x01000000, 0x00040000
 _CLEANING = 0x00008000
 
 
@@ -64,6 +64,11 @@ class Status:
     def end_of_data(self) -> bool:
         """Tell whether the last command ended behind the last record."""
         return bool(self.flags & _EOD)
+
+    @property
+    def end_of_medium(self) -> bool:
+        """Tell whether the last command met the end of the medium, or the early warning before it."""
+        return bool(self.flags & _EOT)
 
     @property
     def write_protected(self) -> bool:
