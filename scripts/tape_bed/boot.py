@@ -77,7 +77,9 @@ def _prepare(boot: Boot, prefix: Path, work: Path) -> None:
     (work / "kernel/lib").mkdir(parents=True)
     (work / "kernel/lib/modules").symlink_to(f"{below}/usr/lib/uml/modules")
     (work / "out").mkdir() if boot.out is None else (work / "out").symlink_to(boot.out.resolve())
-    libraries = sorted({str(file.parent) for file in prefix.rglob("*.so*")}) if below else []
+    shared = re.compile(r".*\.so(\.\d+)*")
+    found = (file for file in prefix.rglob("*.so*") if shared.fullmatch(file.name)) if below else ()
+    libraries = sorted({str(file.parent) for file in found})
     folders = [f"{below}/{name}" for name in ("usr/sbin", "sbin", "usr/bin", "bin")] if below else []
     path = [str(ROOT / ".venv/bin"), *folders, "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     words = {

@@ -21,6 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.format import
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Block,
     Drive,
+    Library,
     MediumError,
     WriteOutcome,
 )
@@ -130,7 +131,7 @@ class Bed:
         return Header(backup_id, "", "ET1", "oradata", SOURCE, NOW, 1, size, 1, "", 0, 0, "", 0)
 
     def write(
-        self, size: int, *barcodes: str, backup_id: str = "B1", library: VirtualLibrary | None = None
+        self, size: int, *barcodes: str, backup_id: str = "B1", library: Library | None = None
     ) -> tuple[str, list[PartWritten]]:
         """Write the source volume to these cartridges, in this order."""
         todo = list(barcodes)

@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
+from ansible_collections.eternus.backup.tests.unit.support.faulty_tape import Fault, FaultyLibrary
 from ansible_collections.eternus.backup.tests.unit.support.tape_bed import (
     MIB,
     SOURCE,
     Bed,
-    TrippingDrive,
-    TrippingLibrary,
     die,
     noise,
 )
@@ -32,8 +30,7 @@ def crash_at(bed: Bed, number: int) -> None:
     """Write in a child that is killed at its n-th write."""
     child = os.fork()
     if child == 0:
-        TrippingDrive.count, TrippingDrive.at, TrippingDrive.trip = 0, number, staticmethod(die)
-        bed.write(SIZE, "A1", backup_id="B2", library=TrippingLibrary(bed.library.path))
+        bed.write(SIZE, "A1", backup_id="B2", library=FaultyLibrary(bed.library, Fault("put", number, die)))
         os._exit(0)
     _pid, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
@@ -42,9 +39,9 @@ def crash_at(bed: Bed, number: int) -> None:
 
 @pytest.mark.parametrize("number", range(1, WRITES + 1))
 def test_a_crash_at_a_write_leaves_what_was_complete_and_the_next_run_goes_on_behind_it(
-    tmp_path: Path, number: int
+    plain: Bed, number: int
 ) -> None:
-    bed = Bed(tmp_path, threads=False)
+    bed = plain
     first, second = noise(SIZE, 1), noise(SIZE, 2)
     bed.volume(SOURCE, first)
     bed.cartridges("A1")
@@ -60,16 +57,16 @@ def test_a_crash_at_a_write_leaves_what_was_complete_and_the_next_run_goes_on_be
     assert bed.verify(parts) == sha256
 
 
-def test_a_dead_process_frees_its_drive(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, threads=False)
+def test_a_dead_process_frees_its_drive(plain: Bed) -> None:
+    bed = plain
     bed.volume(SOURCE, noise(SIZE))
     bed.cartridges("A1")
     crash_at(bed, 3)
     assert all(not drive.owner for drive in bed.library.inventory().drives)
 
 
-def test_a_trailer_cut_off_in_the_middle_does_not_count(tmp_path: Path) -> None:
-    bed = Bed(tmp_path, threads=False)
+def test_a_trailer_cut_off_in_the_middle_does_not_count(plain: Bed) -> None:
+    bed = plain
     bed.volume(SOURCE, noise(SIZE))
     bed.cartridges("A1")
     bed.write(SIZE, "A1", backup_id="B1")

@@ -6,24 +6,17 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Blank, read_label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
-    EndOfData,
     MediumError,
-    Position,
     WriteOutcome,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary
-from ansible_collections.eternus.backup.tests.unit.support.module_paths import TREE
 from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, Bed, noise
 
 BLOCK = 512 * 1024
@@ -51,34 +44,6 @@ def refused(error_class: str, act, *args) -> BackupError:
     return caught.value
 
 
-def test_a_new_cartridge_is_blank(library: VirtualLibrary) -> None:
-    with library.load("A1", "me") as drive:
-        assert isinstance(read_label(drive), Blank)
-        assert drive.end_of_data() == Position(0, 0)
-
-
-def test_files_are_found_by_number_and_blocks_by_position(library: VirtualLibrary) -> None:
-    with library.load("A1", "me") as drive:
-        write_files(drive, 100, BLOCK + 7, 3)
-        assert drive.end_of_data() == Position(3, 7)
-        buffer = memoryview(bytearray(BLOCK))
-        drive.position_file(1)
-        assert drive.position() == Position(1, 2)
-        assert [drive.read_block(buffer) for _turn in range(3)] == [BLOCK, 7, 0]
-        assert drive.read_block(buffer) == 3
-        drive.seek_block(3)
-        assert drive.read_block(buffer) == 7
-        assert drive.read_block(buffer) == 0
-        assert drive.read_block(buffer) == 3
-        assert drive.read_block(buffer) == 0
-        with pytest.raises(EndOfData):
-            drive.read_block(buffer)
-        with pytest.raises(EndOfData):
-            drive.position_file(4)
-        with pytest.raises(EndOfData):
-            drive.seek_block(9)
-
-
 def test_writing_truncates_what_follows(library: VirtualLibrary, tmp_path: Path) -> None:
     with library.load("A1", "me") as drive:
         write_files(drive, 100, 200, 300)
@@ -87,13 +52,6 @@ def test_writing_truncates_what_follows(library: VirtualLibrary, tmp_path: Path)
         assert drive.end_of_data().file == 2
     assert sorted(name.name for name in (tmp_path / "library" / "A1").glob("0*")) == ["00000", "00001"]
     assert (tmp_path / "library/A1/00001").stat().st_size == 5
-
-
-def test_a_file_without_a_mark_gets_one_when_the_drive_is_closed(library: VirtualLibrary) -> None:
-    with library.load("A1", "me") as drive:
-        drive.write_block(b"x" * 10)
-    with library.load("A1", "me") as drive:
-        assert drive.end_of_data().file == 1
 
 
 def test_early_warning_is_told_once_and_the_block_is_not_written(library: VirtualLibrary) -> None:
@@ -105,52 +63,11 @@ def test_early_warning_is_told_once_and_the_block_is_not_written(library: Virtua
     assert outcomes[17] is WriteOutcome.END_OF_MEDIUM
 
 
-def test_a_block_larger_than_the_buffer_is_an_error(library: VirtualLibrary) -> None:
-    with library.load("A1", "me") as drive:
-        write_files(drive, 1000)
-        drive.position_file(0)
-        with pytest.raises(MediumError, match="ENOMEM"):
-            drive.read_block(memoryview(bytearray(10)))
-
-
 def test_blocks_of_a_file_are_of_one_size_but_the_last(library: VirtualLibrary) -> None:
     with library.load("A1", "me") as drive:
         drive.write_block(b"short")
         with pytest.raises(ValueError, match="one size"):
             drive.write_block(b"more")
-
-
-def test_a_loaded_cartridge_is_busy_and_says_who_and_since_when(library: VirtualLibrary) -> None:
-    with library.load("A1", "first job"):
-        error = refused("busy", lambda: library.load("A1", "second").__enter__())
-        assert "first job" in error.message
-        assert error.details["since"]
-        assert library.inventory().slot("A1").drive == "drive0"
-    with library.load("A1", "second"):
-        pass
-
-
-def test_no_free_drive_is_busy(library: VirtualLibrary) -> None:
-    with library.load("A1", "one"), library.load("A2", "two"):
-        error = refused("busy", lambda: library.load("A3", "three").__enter__())
-    assert "no other drive" in error.message
-
-
-def test_another_process_finds_the_drive_busy(library: VirtualLibrary) -> None:
-    code = (
-        "import sys; from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary\n"
-        "try:\n VirtualLibrary(sys.argv[1]).load('A1', 'child').__enter__()\n"
-        "except Exception as error: print(error.error_class.value)"
-    )
-    with library.load("A1", "parent"):
-        done = subprocess.run(
-            [sys.executable, "-c", code, library.path],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": TREE},
-            check=True,
-        )
-    assert done.stdout.strip() == "busy"
 
 
 @pytest.mark.parametrize("barcode", ["../A1", "A1/..", "", ".hidden", "A" * 33, "A 1", "A1\n", "/etc"])

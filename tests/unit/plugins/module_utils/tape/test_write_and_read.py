@@ -21,14 +21,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import BLOCK_SIZE
 from ansible_collections.eternus.backup.plugins.module_utils._tape.reader import read_image
 from ansible_collections.eternus.backup.plugins.module_utils._tape.stream import StreamOptions
+from ansible_collections.eternus.backup.tests.unit.support.faulty_tape import BAD, Fault, FaultyLibrary
 from ansible_collections.eternus.backup.tests.unit.support.tape_bed import (
     MIB,
     SOURCE,
     TARGET,
     Bed,
-    TrippingDrive,
-    TrippingLibrary,
-    break_medium,
     flip,
     noise,
 )
@@ -204,13 +202,10 @@ def test_a_missing_tape_file_is_a_suspect_cartridge(bed: Bed, data: bytes) -> No
     assert caught.value.error_class.value == "suspect_cartridge"
 
 
-def test_a_write_error_names_the_cartridge(bed: Bed, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_error_names_the_cartridge(bed: Bed, data: bytes) -> None:
     bed.cartridges("A1")
-    monkeypatch.setattr(TrippingDrive, "count", 0)
-    monkeypatch.setattr(TrippingDrive, "at", 7)
-    monkeypatch.setattr(TrippingDrive, "trip", staticmethod(break_medium))
     with pytest.raises(BackupError) as caught:
-        bed.write(SIZE, "A1", library=TrippingLibrary(bed.library.path))
+        bed.write(SIZE, "A1", library=FaultyLibrary(bed.library, Fault("put", 7, BAD)))
     assert caught.value.error_class.value == "suspect_cartridge"
     assert caught.value.details["barcode"] == "A1"
     assert bed.contents("A1").entries == ()
