@@ -50,6 +50,12 @@ LOCK_DIR = "/run/lock/eternus-backup"
 READY_SECONDS = 300.0
 
 
+def _close(descriptor: int) -> None:
+    """Close a tape device; what the driver could not write any more was no whole part, and its loss was told."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
 @dataclass(frozen=True)
 class _Bay:
     """A drive: where the changer sees it, and where this host does."""
@@ -186,7 +192,7 @@ class ScsiLibrary:
             if bay.device is None:  # _into_drive gives only usable ones
                 raise self._changer.unavailable(bay.problem)
             descriptor, writable = self._ready(bay.device.path, bay.name)
-            stack.callback(os.close, descriptor)
+            stack.callback(_close, descriptor)
             capacity = cartridge_capacity(bay.device.generic) if bay.device.generic else 0
             try:
                 drive = StDrive(
