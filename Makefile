@@ -8,10 +8,10 @@
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units trace coverage test build demo format clean
+.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape format clean
 
 help:
-	@echo 'make env | test | demo | build | clean'
+	@echo 'make env | test | demo | build | bench-tape | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -28,6 +28,9 @@ build: env
 
 demo: env
 	@scripts/demo.sh
+
+bench-tape: env
+	@.venv/bin/python scripts/bench_tape/main.py
 
 format: env
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
