@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A library whose media and drives fail at a given step; behind it the one in a directory."""
+"""A library whose media and drives fail at a given step; behind it a real one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     Drive,
     DriveLost,
     Inventory,
+    Library,
     MediumError,
     Position,
     WriteOutcome,
@@ -124,8 +125,8 @@ class FaultyDrive:
 class FaultyLibrary:
     """A library that meets faults. ``refuse``: what ``load`` raises for a cartridge that the inventory still shows."""
 
-    def __init__(self, path: str, *faults: Fault) -> None:
-        self.inner = VirtualLibrary(path)
+    def __init__(self, library: str | Library, *faults: Fault) -> None:
+        self.inner: Library = VirtualLibrary(library) if isinstance(library, str) else library
         self.faults = list(faults)
         self.refuse: dict[str, BackupError] = {}
         self.after: dict[str, Callable[[], object]] = {}  # what happens when a cartridge has been given back
