@@ -105,8 +105,8 @@ options:
   tapes:
     description:
       - The cartridges that were read, each a dictionary with C(barcode), C(uuid), C(pool), C(complete) (whether it was
-        read to its end) and C(copies), and optionally C(labelled_at), C(bytes_written), C(files), C(capacity) and
-        C(full). This is what a scan of cartridges returns.
+        read to its end) and C(copies), and optionally C(labelled_at), C(bytes_written), C(files), C(capacity), C(full)
+        and C(protected_until). This is what a scan of cartridges returns.
       - A copy has C(backup_id), C(copy), C(run), C(array), C(volume), C(device_id), C(point_in_time), C(size),
         C(sha256) (of the whole volume; empty unless its last part is on this cartridge), C(generation), C(key),
         C(parts), and optionally C(method).

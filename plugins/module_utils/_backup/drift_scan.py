@@ -4,7 +4,8 @@
 
 """What was read from cartridges, in the shape of ``tape_scan``'s result, and how the parts of a copy are joined. Pure.
 
-A cartridge: ``barcode uuid pool complete copies`` and, where known, ``labelled_at bytes_written files capacity full``.
+A cartridge: ``barcode uuid pool complete copies`` and, where known, ``labelled_at bytes_written files capacity full``
+and ``protected_until``: the latest ``keep_until`` of its headers, before which it is not written over.
 A copy on it: ``backup_id copy run array volume device_id point_in_time size sha256 generation key parts`` and, where
 known, ``method``: a header's fields, and ``sha256`` of the whole volume from the last part's trailer, else empty.
 A part: ``sequence data_file data_block offset size sha256``. Sizes and offsets in bytes; times in ISO 8601, UTC.
@@ -101,6 +102,7 @@ def _join(group: Sequence[ScannedCopy]) -> ScannedCopy:
 def _cartridge(row: Mapping[str, Any]) -> ScannedCartridge:
     barcode = _get(row, "barcode", str)
     labelled = _get(row, "labelled_at", str, "")
+    until = _get(row, "protected_until", str, "")
     cartridge = Cartridge(
         barcode=barcode,
         uuid=_get(row, "uuid", str),
@@ -110,6 +112,7 @@ def _cartridge(row: Mapping[str, Any]) -> ScannedCartridge:
         bytes_written=_get(row, "bytes_written", int, 0),
         files=_get(row, "files", int, 0),
         full=_get(row, "full", bool, False),
+        protected_until=moment_of("tapes", until) if until else None,
     )
     copies = tuple(_copy(one, barcode) for one in _rows(row, "copies"))
     return ScannedCartridge(cartridge, _get(row, "complete", bool), copies)

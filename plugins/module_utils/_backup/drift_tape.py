@@ -27,9 +27,14 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.drift impor
     by_repair,
     operator,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.drift_scan import ScannedCopy, joined
+from ansible_collections.eternus.backup.plugins.module_utils._backup.drift_scan import (
+    ScannedCartridge,
+    ScannedCopy,
+    joined,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
+    Cartridge,
     Method,
     TapeCopy,
     TapeState,
@@ -78,7 +83,7 @@ def _cartridges(look: Evidence) -> Iterator[Drift]:
                 by_repair(DriftKind.UNKNOWN_CARTRIDGE, "adds it; a pool that is not declared becomes a private one."),
                 before={},
                 after={"uuid": found.uuid, "pool": found.pool},
-                mends=(AddCartridge(found),),
+                mends=(AddCartridge(_unexplained(one)),),
             )
         elif row.uuid != found.uuid:
             yield Drift(
@@ -86,13 +91,16 @@ def _cartridges(look: Evidence) -> Iterator[Drift]:
                 one.barcode,
                 f"Cartridge {one.barcode} is not the one that the catalog knows by this barcode: it was labelled anew, "
                 "or two cartridges bear the barcode.",
-                operator(
-                    "look at it; tape_cartridge, state: absent, force: true forgets the one that the catalog has."
-                ),
+                operator("look at it; tape_cartridge, state: absent forgets the one that the catalog has."),
                 before={"uuid": row.uuid, "pool": row.pool},
                 after={"uuid": found.uuid, "pool": found.pool},
                 loud=True,
             )
+
+
+def _unexplained(scanned: ScannedCartridge) -> Cartridge:
+    """Return a cartridge as it is added: what it bears is unknown until the history says otherwise."""
+    return replace(scanned.cartridge, unknown=bool(scanned.copies))
 
 
 def _written(backup: Optional[Backup], number: int) -> Optional[TapeCopy]:
@@ -195,7 +203,8 @@ def _recorded(look: Evidence, backup: Optional[Backup], copies: Sequence[Scanned
     """Return what writes copies down; cartridges come first, since who reads a copy asks for their identity."""
     scanned = {one.barcode: one.cartridge for one in look.scan}
     barcodes = dict.fromkeys(barcode for copy in copies for barcode in _barcodes(copy))
-    mends: list[Mend] = [AddCartridge(scanned[one]) for one in barcodes if one not in look.cartridges]
+    added = {one.barcode: _unexplained(one) for one in look.scan}
+    mends: list[Mend] = [AddCartridge(added[one]) for one in barcodes if one not in look.cartridges]
     legs = tuple(_leg(copy, scanned[copy.parts[-1].barcode].pool) for copy in sorted(copies, key=lambda c: c.number))
     if backup is not None:
         return (*mends, *(PutTape(backup.id, leg) for leg in legs))

@@ -25,6 +25,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.drift impor
     TakeVolume,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import explain
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, PoolKind, TapePool
 
@@ -75,10 +76,12 @@ def _use(records: Records, one: Mend) -> bool:
 def _tape(records: Records, one: Mend, ctx: Context) -> None:
     if isinstance(one, PutTape):
         records.put_tape_copy(one.backup_id, one.copy)
+        explain(records, [part.barcode for part in one.copy.parts])
     elif isinstance(one, StrikeTape):
         records.remove_tape_copies(one.backup_id, [one.number])
     elif isinstance(one, AddHistory):
         records.add_backups([_with_free_key(records, one.backup)])
+        explain(records, [part.barcode for copy in one.backup.tape for part in copy.parts])
     elif isinstance(one, AddCartridge) and not records.cartridges(barcodes=[one.cartridge.barcode]):
         if one.cartridge.pool and not records.pools([one.cartridge.pool]):
             # Private: nothing leaves a pool by itself that nobody has declared.

@@ -56,6 +56,14 @@ def successor(label: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"eternus.backup label after {label}"))
 
 
+def explain(records: Records, barcodes: Collection[str]) -> None:
+    """Call a cartridge unknown no longer, once the history has as many parts on it as the tape (three files each)."""
+    for one in records.cartridges(barcodes=barcodes) if barcodes else ():
+        parts = [part for backup in records.copies_on(one.barcode) for copy in backup.tape for part in copy.parts]
+        if one.unknown and sum(part.barcode == one.barcode for part in parts) >= (one.files - 1) // 3:
+            records.put_cartridge(replace(one, unknown=False))
+
+
 def label_was_intended(cartridge: Cartridge, contents: Contents) -> bool:
     """Tell whether a label that the catalog says is about to be written goes onto this tape: its process died.
 

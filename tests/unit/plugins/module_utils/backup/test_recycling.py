@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
+    explain,
     recyclable,
     release_emptied,
     successor,
@@ -393,3 +394,19 @@ def test_many_processes_on_few_dead_cartridges_lose_nothing(house: TapeHouse) ->
     for name in ("new00", "new01", "new10", "new11"):
         assert house.tape(name).verified_ok is True, name
     assert not any(row(house, barcode).suspect for barcode in barcodes)
+
+
+def test_what_is_adopted_from_a_scan_explains_a_cartridge_and_what_is_not_keeps_it_unknown(house: TapeHouse) -> None:
+    """As many parts in the history as on the tape: three files each, behind the label."""
+    house.cartridges("A1")
+    house.backup("one", 11, age=2)
+    house.backup("two", 12, age=1)
+    house.copy()
+    copies = {name: house.tape(name) for name in ("one", "two")}
+    forget(house, "one", "two")
+    mark(house, "A1", unknown=True)
+    for name, unknown in (("one", True), ("two", False)):
+        with house.catalog.begin() as records:
+            records.put_tape_copy(name, copies[name])
+            explain(records, ["A1"])
+        assert row(house).unknown is unknown
