@@ -79,6 +79,7 @@ def still_protected(house: TapeHouse, state: TapeState) -> None:
     assert not [drive for drive in house.bed.library.inventory().drives if drive.owner]
 
 
+@pytest.mark.rule("R4.23")
 @pytest.mark.parametrize("at", range(1, 9))
 def test_whatever_write_of_the_second_part_fails_it_is_begun_anew_on_the_next_cartridge(
     house: TapeHouse, at: int
@@ -179,6 +180,7 @@ def test_a_drive_that_goes_offline_is_left_and_the_part_begun_anew_in_another(ho
     comes_back(house)
 
 
+@pytest.mark.rule("R4.18")
 def test_where_no_other_cartridge_is_left_the_leg_waits_for_the_drive(house: TapeHouse) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
@@ -291,6 +293,7 @@ def test_write_protected_cartridges_are_passed_over_and_are_no_fault_of_the_driv
     comes_back(house)
 
 
+@pytest.mark.rule("R4.25")
 def test_another_cartridge_that_is_only_busy_is_waited_for(house: TapeHouse) -> None:
     house.cartridges("A1", "A2")
     house.backup("B1", 11)

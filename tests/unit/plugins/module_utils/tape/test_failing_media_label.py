@@ -98,6 +98,7 @@ def test_a_cartridge_whose_label_is_not_the_one_that_is_known_is_suspect_and_nev
     assert word in why
 
 
+@pytest.mark.rule("R4.22")
 def test_a_foreign_tape_is_overwritten_only_by_force(house: TapeHouse) -> None:
     house.bed.file("N1", 0).write_bytes(FOREIGN)
     mark = house.bed.file("N1", 0).parent / "cartridge.json"

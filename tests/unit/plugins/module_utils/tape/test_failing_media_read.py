@@ -126,6 +126,7 @@ def tapes(house: TapeHouse) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted((house.path / "library").glob("*/0*"))}
 
 
+@pytest.mark.rule("R4.22", "R4.23", "R4.24")
 @EVERY_HARM
 def test_a_verify_names_what_is_wrong_and_marks_the_cartridge_and_that_copy_only(
     house: TapeHouse, harm: Harm, error_class: str
@@ -212,6 +213,7 @@ def test_a_header_that_cannot_be_read_at_all_is_a_suspect_cartridge(house: TapeH
     assert suspects(house) == ["A2"]
 
 
+@pytest.mark.rule("R4.18")
 @pytest.mark.parametrize("at", range(1, 9))
 def test_a_drive_that_goes_offline_says_nothing_about_the_copy(house: TapeHouse, at: int) -> None:
     only_one_copy(house)
