@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg import is_changer
 
 #: Seconds. The slowest robots need some three minutes for a move.
 MOVE_SECONDS, LOOK_SECONDS = 900, 300
 _DRIVE = re.compile(
     r"\s*Data Transfer Element (?P<number>\d+):(?P<full>Full|Empty)"
-    r"(?: \((?:Storage Element (?P<home>\d+)|Unknown Storage Element) Loaded\))?(?:\s*:\s*VolumeTag\s*=(?P<tag>.*))?"
+    r"(?: \((?:Storage Element (?P<home>\d+)|Unknown Storage Element) Loaded\))?(?:\s*:\s*VolumeTag\s*=(?P<tag>[^:]*))?"
 )
+_SENSE, _CODES = "mtx: Request Sense:", ("Additional Sense Code", "Additional Sense Qualifier")
 _SLOT = re.compile(
     r"\s*Storage Element (?P<number>\d+)(?P<outside> IMPORT/EXPORT)?:(?P<full>Full|Empty)"
-    r"(?:\s*:\s*VolumeTag\s*=(?P<tag>.*))?"
+    r"(?:\s*:\s*VolumeTag\s*=(?P<tag>[^:]*))?"
 )
 
 
@@ -72,6 +74,15 @@ def _tag(match: re.Match[str]) -> str:
     return (match["tag"] or "").strip() if match["full"] == "Full" else ""
 
 
+def in_short(said: str) -> str:
+    """Return what mtx says of a failure: its own words, and the sense data's three figures instead of their page."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    words = " / ".join(line for line in lines if not line.startswith(_SENSE))[-300:]
+    sense = {name.strip(): value.strip() for name, _equals, value in (line.partition("=") for line in lines)}
+    told = [sense.get(f"{_SENSE} {name}", "") for name in ("Sense Key", *_CODES)]
+    return f"{words or 'nothing'}" + (f" ({told[0]}, {told[1]}/{told[2]})" if all(told) else "")
+
+
 class Changer:
     """A robot and its device, an sg or sch one."""
 
@@ -105,14 +116,16 @@ class Changer:
             raise self.unavailable(f"mtx {' '.join(words)} did not end within {seconds} seconds") from error
         if done.returncode != 0:
             said = (done.stderr or done.stdout).decode("utf-8", "replace")
-            lines = [line.strip() for line in said.splitlines() if line.strip()]
-            raise self.unavailable(f"mtx {' '.join(words)} said: {' / '.join(lines[-4:])[:400] or 'nothing'}")
+            raise self.unavailable(f"mtx {' '.join(words)} said: {in_short(said)}")
         return done.stdout.decode("utf-8", "replace")
 
     def status(self) -> ChangerStatus:
         """Look what lies where."""
-        if not os.path.exists(self.device):  # noqa: PTH110
-            raise self.unavailable("there is no such device")
+        try:
+            if not is_changer(self.device):  # mtx would wait for minutes for a tape in a drive
+                raise self.unavailable("it is no media changer")
+        except OSError as error:
+            raise self.unavailable(os.strerror(error.errno) if error.errno else str(error)) from error
         found = parse_status(self._mtx("status", seconds=LOOK_SECONDS))
         if not found.drives:
             raise self.unavailable("it shows no drives; is it a media changer?")

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,6 +56,15 @@ def _node(path: str) -> str:
     real = os.path.realpath(path)
     name = os.path.basename(real)
     return os.path.join(os.path.dirname(real), f"n{name}") if re.match(r"st\d+\Z", name) else real
+
+
+def address_of(device: str) -> str:
+    """Return the SCSI address of a device, which is the same by whatever name it is called; its name without one."""
+    try:
+        number = os.stat(device).st_rdev  # noqa: PTH116
+        return os.path.basename(os.readlink(f"/sys/dev/char/{os.major(number)}:{os.minor(number)}/device"))
+    except OSError:
+        return os.path.basename(os.path.realpath(device))
 
 
 def find_devices() -> list[TapeDevice]:
@@ -127,6 +137,9 @@ class Locks:
 
     def _open(self, name: str) -> int:
         os.makedirs(self._directory, 0o700, exist_ok=True)
+        found = os.lstat(self._directory)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise PermissionError(errno.EPERM, f"{self._directory} is not this user's own directory")
         path = os.path.join(self._directory, re.sub(r"[^A-Za-z0-9_.-]", "_", name))
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 

@@ -32,6 +32,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_changer 
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_host import (
     Locks,
     TapeDevice,
+    address_of,
     find_devices,
     look_at,
     wished,
@@ -102,14 +103,12 @@ class ScsiLibrary:
     @contextmanager
     def _alone(self) -> Iterator[ChangerStatus]:
         """Give what lies where, while no other process of this host moves anything."""
-        name = f"changer-{os.path.basename(os.path.realpath(self.path))}"
+        name = f"changer-{address_of(self.path)}"
         with ExitStack() as stack:
             try:
                 stack.enter_context(self._locks.alone(name))
             except OSError as error:
-                raise self._changer.unavailable(
-                    f"its lock cannot be taken ({os.strerror(error.errno or 0)})"
-                ) from error
+                raise self._changer.unavailable(f"its lock cannot be taken ({error.strerror or error})") from error
             yield self._changer.status()
 
     def _bays(self, status: ChangerStatus) -> list[_Bay]:

@@ -17,7 +17,7 @@ _NO_DATA, _FROM_DEVICE = -1, -3
 _UNIT_ATTENTION = 6
 _TIMEOUT_MS = 60_000
 _MIB = 1 << 20
-_DATA_TRANSFER = 4
+_CHANGER, _DATA_TRANSFER = 8, 4  # a kind of device, and a kind of element
 _IDENTIFIER_HEAD = 8 + 16  # vendor and product, which precede the serial number in an identifier that T10 describes
 _MAXIMUM_CAPACITY = 1  # an attribute of the cartridge's memory, in MiB
 
@@ -110,6 +110,11 @@ def is_ready(device: str) -> bool:
         return not _sent(device, bytes(6), 0).failed
     except OSError:
         return False
+
+
+def is_changer(device: str) -> bool:
+    """Ask a device whether it is a media changer (INQUIRY); OSError when it does not answer."""
+    return ask(device, bytes([0x12, 0, 0, 0, 36, 0]), 36)[:1] == bytes([_CHANGER])
 
 
 def serial_of(page: bytes) -> str:
