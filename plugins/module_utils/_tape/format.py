@@ -95,7 +95,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished part as the contents list it. ``volume_sha256`` only when ``last``; ``data_block`` as MTIOCPOS."""
+    """A finished part as the contents list it. ``volume_sha256`` only when ``last``.
+
+    ``data_block``: where DATA begins, as MTIOCPOS tells; -1 where the drive cannot tell.
+    """
 
     header: Header
     bytes: int
@@ -190,7 +193,8 @@ def _field(value: Mapping[str, Any], name: str, kind: str) -> Any:
         return moment
     wanted: type = {"str": str, "int": int, "bool": bool}.get(kind, type(None))
     flag = isinstance(item, bool)  # which Python takes for a number
-    if not isinstance(item, wanted) or flag != (wanted is bool) or (isinstance(item, int) and item < 0):
+    least = -1 if name == "data_block" else 0  # some drives cannot tell
+    if not isinstance(item, wanted) or flag != (wanted is bool) or (isinstance(item, int) and item < least):
         raise ValueError(f"{name} is missing or wrong")
     return item
 
