@@ -11,7 +11,7 @@ CHECK = .venv/bin/python scripts/check.py
 .PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape format clean
 
 help:
-	@echo 'make env | test | demo | build | bench-tape | clean'
+	@echo 'make env | test | tape-test | demo | build | bench-tape | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -22,6 +22,10 @@ test: env
 
 lint types package sanity integration units trace coverage: env
 	@$(CHECK) $@
+
+# In the tape bed: Linux's own SCSI tape stack in User-Mode-Linux. SUITES="own tgt" runs only these.
+tape-test: env
+	@.venv/bin/python scripts/tape_bed/main.py $(SUITES)
 
 build: env
 	@.venv/bin/python scripts/stage.py

@@ -97,6 +97,9 @@ class TrippingLibrary(VirtualLibrary):
 class Bed:
     """Everything below one directory."""
 
+    #: Whether a dying process's drive still gets a filemark: the st driver writes one when it closes the device.
+    closing_marks = False
+
     def __init__(self, path: Path, threads: bool = True) -> None:
         self.path = path
         self.devices = path / "by-id"

@@ -23,7 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     WriteOutcome,
 )
 from ansible_collections.eternus.backup.tests.unit.support.module_paths import TREE
-from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, SOURCE, Bed, noise
+from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, SOURCE, TARGET, Bed, noise
 
 BLOCK = 512 * 1024
 
@@ -57,13 +57,13 @@ def test_a_new_cartridge_is_blank(library) -> None:
 
 def test_files_are_found_by_number(library) -> None:
     with library.load("A1", "me") as drive:
-        write_files(drive, 100, BLOCK + 7, 3)
+        write_files(drive, 100, BLOCK + 7, 5)
         assert drive.end_of_data().file == 3
         buffer = memoryview(bytearray(BLOCK))
         drive.position_file(1)
         assert drive.position().file == 1
         assert [drive.read_block(buffer) for _turn in range(3)] == [BLOCK, 7, 0]
-        assert drive.read_block(buffer) == 3
+        assert drive.read_block(buffer) == 5
         assert drive.read_block(buffer) == 0
         with pytest.raises(EndOfData):
             drive.read_block(buffer)
@@ -71,10 +71,10 @@ def test_files_are_found_by_number(library) -> None:
             drive.position_file(4)
 
 
-@pytest.mark.locate
+@pytest.mark.able
 def test_blocks_are_found_by_position(library) -> None:
     with library.load("A1", "me") as drive:
-        write_files(drive, 100, BLOCK + 7, 3)
+        write_files(drive, 100, BLOCK + 7, 5)
         assert drive.end_of_data() == Position(3, 7)
         buffer = memoryview(bytearray(BLOCK))
         drive.position_file(1)
@@ -82,7 +82,7 @@ def test_blocks_are_found_by_position(library) -> None:
         drive.seek_block(3, 1)
         assert drive.read_block(buffer) == 7
         assert drive.read_block(buffer) == 0
-        assert drive.read_block(buffer) == 3
+        assert drive.read_block(buffer) == 5
         assert drive.read_block(buffer) == 0
         with pytest.raises(EndOfData):
             drive.seek_block(9)
@@ -108,12 +108,44 @@ def test_a_file_without_a_mark_gets_one_when_the_drive_is_closed(library) -> Non
 
 def test_early_warning_is_told_once_and_a_trailer_still_fits(library) -> None:
     with library.load("A1", "me") as drive:
+        outcomes = [drive.write_block(bytes(BLOCK)) for _turn in range(32)]
+        warning = outcomes.index(WriteOutcome.EARLY_WARNING)
+        assert outcomes[:warning] == [WriteOutcome.WRITTEN] * warning
+        assert outcomes.count(WriteOutcome.EARLY_WARNING) == 1
+        assert outcomes[warning + 1] is WriteOutcome.WRITTEN
+        assert drive.write_filemark(synchronous=True) is WriteOutcome.WRITTEN
+        assert drive.end_of_data().file == 1
+
+
+@pytest.mark.able
+def test_behind_the_early_warning_nothing_fits_at_last(library) -> None:
+    with library.load("A1", "me") as drive:
         outcomes = [drive.write_block(bytes(BLOCK)) for _turn in range(18)]
-    warning = outcomes.index(WriteOutcome.EARLY_WARNING)
-    assert outcomes[:warning] == [WriteOutcome.WRITTEN] * warning
-    assert outcomes.count(WriteOutcome.EARLY_WARNING) == 1
-    assert outcomes[warning + 1 : warning + 3] == [WriteOutcome.WRITTEN] * 2
     assert outcomes[-1] is WriteOutcome.END_OF_MEDIUM
+    assert outcomes.count(WriteOutcome.WRITTEN) <= 8 * MIB // BLOCK
+
+
+def test_a_backup_that_spans_cartridges_comes_back_byte_by_byte(plain: Bed) -> None:
+    content = noise(9 * MIB + 12345)
+    plain.volume(SOURCE, content)
+    target = plain.volume(TARGET, bytes(len(content)))
+    plain.cartridges("A1", "A2", "A3", capacity=6 * MIB)
+    sha256, parts = plain.write(len(content), "A1", "A2", "A3")
+    assert [one.entry.header.cartridge for one in parts] in (["A1", "A2"], ["A1", "A2", "A3"])
+    assert [one.full for one in parts] == [True] * (len(parts) - 1) + [False]
+    assert plain.restore(parts, len(content)) == sha256 == hashlib.sha256(content).hexdigest()
+    assert target.read_bytes() == content
+
+
+def test_what_was_appended_is_listed_and_all_of_it_verifies(plain: Bed) -> None:
+    plain.cartridges("A1", capacity=32 * MIB)
+    written = []
+    for number in range(3):
+        plain.volume(SOURCE, noise(3 * MIB, number))
+        written.append(plain.write(3 * MIB, "A1", backup_id=f"B{number}"))
+    assert [entry.header.backup_id for entry in plain.contents("A1").entries] == ["B0", "B1", "B2"]
+    for sha256, parts in written:
+        assert plain.verify(parts) == sha256
 
 
 def test_a_block_larger_than_the_buffer_is_an_error(library) -> None:

@@ -60,6 +60,7 @@ def test_a_volume_of_whole_blocks_comes_back(bed: Bed) -> None:
     assert bed.verify(parts) == sha256 == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.able
 def test_a_backup_goes_on_on_the_next_cartridge_at_early_warning(bed: Bed, data: bytes) -> None:
     bed.cartridges("A1", "A2", "A3", capacity=6 * MIB)
     sha256, parts = bed.write(SIZE, "A1", "A2", "A3")
