@@ -117,9 +117,7 @@ def failed(error_class: str, act: Callable[..., Any], *args: Any, **params: Any)
     return caught.value
 
 
-@pytest.mark.parametrize(
-    ("command", "skip"), [("write", 0), ("write", 4), ("write", 7), ("filemarks", 2)]
-)
+@pytest.mark.parametrize(("command", "skip"), [("write", 0), ("write", 4), ("write", 7), ("filemarks", 2)])
 def test_after_a_write_error_the_cartridge_is_suspect_and_the_copy_goes_on_with_another(
     house: House, command: str, skip: int
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_whole_part_between_two_bad_cartridges_means_that_the_drive_is_good(ho
     comes_back(house)
 
 
+@pytest.mark.rule("R10.4")
 def test_two_bad_cartridges_in_a_row_in_one_drive_are_the_drives_fault_and_the_leg_waits(house: TapeHouse) -> None:
     house.cartridges("A1", "A2", "A3")
     house.backup("B1", 11)
@@ -181,10 +182,11 @@ def test_a_drive_that_goes_offline_is_left_and_the_part_begun_anew_in_another(ho
 
 
 @pytest.mark.rule("R4.18")
-def test_where_no_other_cartridge_is_left_the_leg_waits_for_the_drive(house: TapeHouse) -> None:
+@pytest.mark.parametrize("at", [HEADER, HEADER_MARK, SECOND, TRAILER, TRAILER_MARK, TRAILER_MARK + 3])
+def test_where_no_other_cartridge_is_left_the_leg_waits_for_the_drive(house: TapeHouse, at: int) -> None:
     house.cartridges("A1")
     house.backup("B1", 11)
-    library = faulty(house, Fault("write", SECOND, LOST, offline=True))
+    library = faulty(house, Fault("put", at, LOST, offline=True))
     error = failed("tape_unavailable", house, library)
     assert "drive0" in error.message
     assert "A1" in error.message
