@@ -67,9 +67,10 @@ def note_bad_cartridge(records: Records, error: BackupError) -> None:
 
 
 def parts_to_read(records: Records, backup_id: str, copy: TapeCopy) -> tuple[PartToRead, ...]:
-    """Return the parts of a copy with the identity of their cartridges."""
+    """Return the parts of a copy with the identity of their cartridges, and where those are kept."""
     cartridges = records.cartridges(barcodes=[part.barcode for part in copy.parts])
     uuids = {cartridge.barcode: cartridge.uuid for cartridge in cartridges}
+    places = {cartridge.barcode: cartridge.location for cartridge in cartridges}
     return tuple(
         PartToRead(
             part.barcode,
@@ -80,6 +81,7 @@ def parts_to_read(records: Records, backup_id: str, copy: TapeCopy) -> tuple[Par
             part.size,
             part.sha256,
             part.data_block,
+            places.get(part.barcode, ""),
         )
         for part in sorted(copy.parts, key=lambda part: part.sequence)
     )

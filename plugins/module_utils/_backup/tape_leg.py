@@ -145,7 +145,8 @@ class _Leg:
                     verified_ok=None, written_at=None,
                 )  # fmt: skip
                 records.put_tape_copy(step.backup.id, self.copy)
-                self.header = _header(records, step.backup, self.copy)
+                self._until = _keep_until(records, step.backup)
+                self.header = _header(records, step.backup, self.copy, self._until)
         except Conflict as error:
             raise busy(step.backup.id, step.copy) from error
         self._beat = Heartbeat(ctx, leases)
@@ -175,8 +176,15 @@ class _Leg:
         self.copy = replace(self.copy, bytes_done=header.offset + entry.bytes, parts=(*self.copy.parts, part))
         with self._beat.transaction() as records:
             for cartridge in records.cartridges(barcodes=[header.cartridge]):
+                dates = [until for until in (cartridge.protected_until, self._until) if until is not None]
                 records.put_cartridge(
-                    replace(cartridge, files=written.files, bytes_written=written.bytes_written, full=written.full)
+                    replace(
+                        cartridge,
+                        files=written.files,
+                        bytes_written=written.bytes_written,
+                        full=written.full,
+                        protected_until=max(dates, default=None),
+                    )
                 )
             records.put_tape_copy(self._backup.id, self.copy)
 
@@ -213,9 +221,9 @@ class _Leg:
             self._beat.end(records)
 
 
-def _header(records: Records, backup: Backup, copy: TapeCopy) -> Header:
+def _header(records: Records, backup: Backup, copy: TapeCopy, until: Optional[datetime]) -> Header:
     """Return what the headers of this copy say; the part, its cartridge and its place come later."""
-    volumes, until = records.volumes([backup.tv]), _keep_until(records, backup)
+    volumes = records.volumes([backup.tv])
     generations = [one.id for one in reversed(records.backups(tvs=[backup.tv])) if one.good_on_disk]
     return Header(
         backup_id=backup.id,

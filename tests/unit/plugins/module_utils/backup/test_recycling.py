@@ -88,6 +88,7 @@ def refused(error_class: str, house: TapeHouse) -> BackupError:
     return caught.value
 
 
+@pytest.mark.rule("R10.6")
 @pytest.mark.parametrize(
     ("changes", "living", "free"),
     [
@@ -125,6 +126,7 @@ def test_a_dead_full_cartridge_is_labelled_anew_with_another_uuid_and_written_fr
     assert house.tape("new").verified_ok is True
 
 
+@pytest.mark.rule("R10.6")
 def test_a_cartridge_is_never_written_over_before_its_days_have_passed(house: TapeHouse) -> None:
     old = used_up(house)
     mark(house, "A1", protected_until=START + DAY)
@@ -138,6 +140,7 @@ def test_a_cartridge_is_never_written_over_before_its_days_have_passed(house: Ta
     assert house.bed.contents("A1").label.uuid == successor(old)
 
 
+@pytest.mark.rule("R10.8")
 @pytest.mark.parametrize(
     "changes", [{"retired": True}, {"suspect": "it is worn"}, {"exported_at": START}, {"unknown": True}]
 )
@@ -217,6 +220,7 @@ def test_begun_comes_before_empty_before_dead_before_blank_and_idle_in_a_drive_b
     assert candidates(apart, known, inventory, frozenset(), {"begun"}) == ("empty", "begun")
 
 
+@pytest.mark.rule("R10.11")
 def test_in_a_pool_that_does_not_append_each_copy_begins_on_an_empty_cartridge(house: TapeHouse) -> None:
     with house.catalog.begin() as records:
         records.put_pool(replace(records.pools(["weekly"])[0], append=False))
@@ -233,6 +237,7 @@ def test_in_a_pool_that_does_not_append_each_copy_begins_on_an_empty_cartridge(h
     assert [entry.header.backup_id for entry in house.bed.contents("A1").entries] == ["three"]
 
 
+@pytest.mark.rule("R10.7")
 @pytest.mark.rule("R1.12")
 def test_a_scratch_cartridge_leaves_with_its_last_backup_and_serves_another_pool_while_private_ones_stay(
     house: TapeHouse,

@@ -44,6 +44,7 @@ class SlowLibrary(VirtualLibrary):
             yield drive
 
 
+@pytest.mark.rule("R10.13")
 @pytest.mark.parametrize("verify", [False, True])
 def test_the_lease_is_renewed_while_a_cartridge_is_loaded(tmp_path: Path, verify: bool) -> None:
     house = TapeHouse(tmp_path)

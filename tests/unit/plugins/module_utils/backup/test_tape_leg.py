@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import tape_lease
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import DiskState, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Contents, read_contents
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary
 from ansible_collections.eternus.backup.tests.unit.support.tape_bed import (
     MIB,
@@ -348,3 +349,23 @@ def test_a_busy_drive_leaves_the_copy_queued_and_protected(house: TapeHouse) -> 
     assert not house.readers()
     house.copy()
     assert house.tape("B1").state is TapeState.WRITTEN
+
+
+@pytest.mark.rule("R10.15")
+def test_the_days_of_the_policy_and_the_method_stand_on_tape_and_protect_the_cartridge(house: TapeHouse) -> None:
+    with house.catalog.begin() as records:
+        policy = records.policies([house.ref(1)])[0]
+        records.put_policies([replace(policy, tape_days=30)])
+    house.cartridges("A1")
+    house.backup("OLD", 11, age=48)
+    house.backup("NEW", 12)
+    house.copy()
+    with house.bed.load("A1") as drive:
+        contents = read_contents(drive)
+    assert isinstance(contents, Contents)
+    until = {entry.header.backup_id: entry.header.keep_until for entry in contents.entries}
+    days = timedelta(days=30)
+    assert until == {name: (house.get(name).point_in_time + days).isoformat() for name in ("OLD", "NEW")}
+    assert {entry.header.method for entry in contents.entries} == {"synchronized"}
+    with house.catalog.read() as records:
+        assert records.cartridges()[0].protected_until == house.get("NEW").point_in_time + days

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import Wanted
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_places import ensure_exported
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_restore import plan_restore, restore
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeCopy, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
@@ -41,6 +42,7 @@ def test_two_copies_lie_on_two_cartridges(house: TapeHouse) -> None:
     assert [{part.barcode for part in copy.parts} for copy in house.get("NEW").tape] == [{"A1"}, {"A2"}]
 
 
+@pytest.mark.rule("R10.5")
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_where_one_copy_is_damaged_the_other_is_restored_and_the_damage_is_told_and_kept(
     house: TapeHouse, number: int
@@ -76,3 +78,13 @@ def test_the_copy_whose_cartridges_are_in_the_library_is_read(house: TapeHouse) 
         plan_restore(house.context(), house.desk, WANTED)
     assert caught.value.error_class.value == "no_cartridge"
     assert "A1" in caught.value.message
+
+
+@pytest.mark.rule("R10.12")
+def test_a_cartridge_that_is_missed_is_named_with_its_place(house: TapeHouse) -> None:
+    for barcode in ("A1", "A2"):
+        ensure_exported(house.context(), house.bed.library, [barcode], f"the safe, shelf {barcode}")
+    with pytest.raises(BackupError) as caught:
+        restore(house.context(), house.desk, WANTED)
+    assert caught.value.error_class.value == "no_cartridge"
+    assert "A1 (the safe, shelf A1)" in caught.value.message

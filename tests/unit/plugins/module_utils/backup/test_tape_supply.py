@@ -52,6 +52,7 @@ def break_at(monkeypatch: pytest.MonkeyPatch, house: TapeHouse, write: int):
     return replace(house.desk, library=TrippingLibrary(house.bed.library.path))
 
 
+@pytest.mark.rule("R10.3")
 @pytest.mark.parametrize("write", [1, 2, 5, 9, 10])
 def test_after_a_write_error_the_cartridge_is_suspect_and_the_copy_goes_on_with_another(
     house: TapeHouse, monkeypatch: pytest.MonkeyPatch, write: int

@@ -132,6 +132,7 @@ def test_creating_a_cartridge_that_is_outside_makes_no_second_one(library: Virtu
     assert library.inventory() == before
 
 
+@pytest.mark.rule("R10.9")
 @pytest.mark.parametrize("barcode", ["CLN001L1", "A00009CU"])
 def test_a_cleaning_cartridge_is_shown_and_never_loaded(library: VirtualLibrary, barcode: str) -> None:
     assert library.inventory().slot(barcode).cleaning
