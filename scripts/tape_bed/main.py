@@ -91,7 +91,9 @@ def run(suite: Suite) -> Counted:
     counted = count(suite, out / "junit.xml", ended.status)
     counted.seconds = round(time.monotonic() - start, 1)
     word = "FAILED" if counted.failures else "ok    "
-    print(f"{word} {suite.name}: {counted.passed} passed, {len(counted.failures)} not ({counted.seconds} s)", flush=True)
+    print(
+        f"{word} {suite.name}: {counted.passed} passed, {len(counted.failures)} not ({counted.seconds} s)", flush=True
+    )
     if counted.failures:
         print("".join(f"  | {line}\n" for line in ended.output.splitlines()[-200:]), end="", flush=True)
     return counted

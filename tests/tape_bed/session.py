@@ -19,6 +19,7 @@ from ansible_collections.eternus.backup.tests.tape_bed.sense import Check, illeg
 _WINDOW = 31
 _LARGEST = 64 << 20
 _REPORT_LUNS, _INQUIRY = 0xA0, 0x12
+Waiting = tuple[Request, memoryview]
 
 
 class Session(threading.Thread):
@@ -32,6 +33,7 @@ class Session(threading.Thread):
         self._agreed = Agreed()
         self._status = 1  # StatSN, ExpCmdSN
         self._expected = 0
+        self._waiting: list[Waiting] = []  # what came while a command's data was awaited
 
     def run(self) -> None:
         """Serve until the end."""
@@ -46,12 +48,7 @@ class Session(threading.Thread):
         try:
             with self._socket:
                 while True:
-                    request = Request.decode(bytes(self._receive(pdu.HEADER)))
-                    data = self._segment(request)
-                    if not self._expected:
-                        self._expected = request.number(24)
-                    if request.code != In.DATA and not request.immediate:
-                        self._expected = (request.number(24) + 1) & 0xFFFFFFFF
+                    request, data = self._waiting.pop(0) if self._waiting else self._next()
                     handlers[request.code](request, data)
                     if request.code == In.LOGOUT:
                         return
@@ -77,6 +74,19 @@ class Session(threading.Thread):
         self._fill(data)
         if pdu.padding(request.length):
             self._receive(pdu.padding(request.length))
+        return data
+
+    def _next(self) -> Waiting:
+        """Receive what comes next, with its data."""
+        request = Request.decode(bytes(self._receive(pdu.HEADER)))
+        return request, self._rest(request)
+
+    def _rest(self, request: Request) -> memoryview:
+        """Receive a request's data, and count it."""
+        data = self._segment(request)
+        if request.code != In.DATA:
+            number = request.number(24)
+            self._expected = number if request.immediate else (number + 1) & 0xFFFFFFFF
         return data
 
     def _numbers(self) -> bytes:
@@ -168,22 +178,37 @@ class Session(threading.Thread):
         data[: len(immediate)] = immediate
         got = len(immediate)
         if not request.final:
-            got = self._burst(data)
+            got = self._burst(data, request.tag)
         asked = 0
         while got < expected:
             more = min(self._agreed.burst, expected - got)
             words = struct.pack(">I", request.tag) + self._numbers() + struct.pack(">III", asked, got, more)
             self._socket.sendall(pdu.encode(Out.READY, lun=request.lun, tag=request.tag, words=words))
-            got, asked = self._burst(data), asked + 1
+            got, asked = self._burst(data, request.tag), asked + 1
         return data
 
-    def _burst(self, data: memoryview) -> int:
-        """Receive data up to the final unit; return where it ends."""
+    def _burst(self, data: memoryview, tag: int) -> int:
+        """Receive a command's data up to the final unit; return where it ends. Other commands may come between."""
         while True:
-            request = Request.decode(bytes(self._receive(pdu.HEADER)))
+            request, piece = self._piece(data, tag)
             offset = request.number(40)
-            if request.code != In.DATA or offset + request.length > len(data):
-                raise ConnectionError
-            self._segment(request, data[offset:])
+            if piece is not None:
+                data[offset : offset + len(piece)] = piece
             if request.final:
                 return offset + request.length
+
+    def _piece(self, data: memoryview, tag: int) -> tuple[Request, memoryview | None]:
+        """Return the next data unit of a command, with its data where that is not yet in place."""
+        for place, (request, piece) in enumerate(self._waiting):
+            if (request.code, request.tag) == (In.DATA, tag):
+                del self._waiting[place]
+                return request, piece
+        while True:
+            request = Request.decode(bytes(self._receive(pdu.HEADER)))
+            if (request.code, request.tag) == (In.DATA, tag):
+                offset = request.number(40)
+                if offset + request.length > len(data):
+                    raise ConnectionError
+                self._segment(request, data[offset:])
+                return request, None
+            self._waiting.append((request, self._rest(request)))
