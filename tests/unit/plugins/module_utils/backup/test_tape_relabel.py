@@ -204,6 +204,7 @@ def test_a_cartridge_in_use_is_neither_relabelled_nor_exported(house: TapeHouse)
     assert row(house).exported_at is None
 
 
+@pytest.mark.rule("R10.12")
 def test_an_exported_cartridge_is_not_written_and_says_where_it_is(house: TapeHouse) -> None:
     library = house.bed.library
     done = ensure_exported(house.context(), library, ["A1"], "the safe")
