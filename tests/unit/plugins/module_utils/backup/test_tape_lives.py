@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import release_emptied
@@ -37,23 +37,21 @@ BARCODES = ("A1", "A2", "S1")
 DAY = timedelta(days=1)
 NAMES = st.integers(0, 3)
 CODES = st.sampled_from(BARCODES)
-ACTIONS = st.one_of(
-    st.tuples(st.just("copy"), NAMES),
-    st.tuples(st.just("copy"), NAMES),
-    st.tuples(st.just("killed"), st.integers(1, 12)),
-    st.tuples(st.just("forget"), NAMES),
-    st.tuples(st.just("relabel"), CODES),
-    st.tuples(st.just("move"), CODES),
-    st.tuples(st.just("absent"), CODES),
-    st.tuples(st.just("present"), CODES),
-    st.tuples(st.just("retire"), CODES),
-    st.tuples(st.just("serve"), CODES),
-    st.tuples(st.just("export"), CODES),
-    st.tuples(st.just("import"), CODES),
-    st.tuples(st.just("fill"), CODES),
-    st.tuples(st.just("protect"), CODES),
+COMMON = st.one_of(
+    st.tuples(st.sampled_from(["rewrite", "rewrite", "copy", "forget"]), NAMES),
+    st.tuples(st.just("fill"), st.none()),
     st.tuples(st.just("wait"), st.integers(0, 2)),
 )
+RARE = st.one_of(
+    st.tuples(st.just("killed"), st.integers(1, 12)),
+    st.tuples(
+        st.sampled_from(
+            ["relabel", "move", "absent", "present", "retire", "serve", "export", "import", "protect", "unprotect"]
+        ),
+        CODES,
+    ),
+)
+ACTIONS = st.one_of(COMMON, COMMON, RARE)
 
 
 class Killed(BaseException):
@@ -71,6 +69,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> TapeHouse:
     made.bed.library.create({"S1": 12 * MIB})
     for number in range(4):
         made.backup(f"B{number}", 11 + number, pool=("weekly", "spare")[number % 2], age=9 - number)
+    made.copy()
     return made
 
 
@@ -82,7 +81,9 @@ def change(house: TapeHouse, barcode: str, **changes: object) -> None:
 
 def act(house: TapeHouse, action: str, what: object) -> None:
     ctx, library = house.context(), house.bed.library
-    if action == "copy":
+    if action in ("copy", "rewrite"):
+        if action == "rewrite":
+            act(house, "forget", what)
         house.copy(backups=[f"B{what}"])
     elif action == "killed":
         TrippingDrive.count, TrippingDrive.at, TrippingDrive.trip = 0, int(str(what)), staticmethod(_killed)
@@ -96,7 +97,10 @@ def act(house: TapeHouse, action: str, what: object) -> None:
     elif action == "wait":
         house.clock.sleep(int(str(what)) * 86400)
     elif action == "fill":
-        change(house, str(what), full=True)
+        for barcode in BARCODES:
+            change(house, barcode, full=True)
+    elif action == "unprotect":
+        change(house, str(what), protected_until=None)
     elif action == "protect":
         change(house, str(what), protected_until=house.clock.now() + DAY)
     else:
@@ -124,8 +128,10 @@ def look(house: TapeHouse) -> dict[str, Contents]:
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(actions=st.lists(ACTIONS, max_size=14))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@example(actions=[("fill", None), ("rewrite", 0)])
+@example(actions=[("forget", 2), ("protect", "A1"), ("fill", None), ("rewrite", 0)])
+@given(actions=st.lists(ACTIONS, min_size=3, max_size=12))
 def test_what_the_catalog_calls_written_is_on_tape_and_nothing_protected_was_written_over(
     template: TapeHouse, actions: list[tuple[str, object]]
 ) -> None:
