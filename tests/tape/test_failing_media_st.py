@@ -30,7 +30,7 @@ from ansible_collections.eternus.backup.tests.unit.support.tape_house import SIZ
 
 pytestmark = pytest.mark.skipif("BED_CONTROL" not in os.environ, reason="needs the tape bed with its own target")
 
-A, B, C, D = "BED001L8", "BED002L8", "BED003L8", "BED004L8"
+A, B, C = "BED001L8", "BED002L8", "BED003L8"
 WRITE_ERROR, READ_ERROR = [3, 0x0C, 0], [3, 0x11, 0]
 WANTED = Wanted(volume="oradata", confirm="oradata")
 #: A cartridge whose early warning comes behind its label and two blocks of data.
@@ -293,7 +293,7 @@ def test_a_truncated_image_is_a_suspect_cartridge_and_the_other_copy_is_restored
 
 @pytest.mark.parametrize("extra", [0, 100_001])
 def test_an_end_of_medium_within_a_block_puts_the_whole_block_onto_the_next_cartridge(house: House, extra: int) -> None:
-    house.stock(A, B, C, D, capacity=SMALL + extra, early_warning=SMALL_WARNING)
+    house.stock(A, B, C, capacity=SMALL + extra, early_warning=SMALL_WARNING)
     house.copy(verify=True)
     assert len(house.on()[0]) > 1
     assert all(part.size % (MIB // 2) == 0 for part in house.tape("B1").parts)
