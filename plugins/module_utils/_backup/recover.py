@@ -18,7 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
     still_standing,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world
+from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world, refresh
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import Taken, record_taken
@@ -174,6 +174,15 @@ def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[Wor
             world = replace(world, undefined=undefined, readers={**world.readers, reader.bv: left})
             told.append(f"A restore onto {world.name(marker.volume)} has ended.")
     return world, told
+
+
+def with_everybody(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> World:
+    """Return the world with everybody's history, for a message that tells what every BV is doing.
+
+    It is read anew; check mode sees it as recovery would leave it, as it saw the one before.
+    """
+    whole = refresh(ctx, world, None, None)
+    return foresee(ctx, whole, tvs)[0] if ctx.check_mode else whole
 
 
 def _put_back(world: World, step: Taking) -> World:

@@ -34,7 +34,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.operation i
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_cancel import plan_cancel
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_start import plan_start
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import (
+    foresee,
+    recover,
+    with_everybody,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_broken
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import (
     FreeVolume,
@@ -115,7 +119,7 @@ def _planned(ctx: Context, world: World, tvs: Sequence[VolumeRef], drop_untaped:
     plan = plan_start(world, tvs, drop_untaped=drop_untaped)
     if any(refusal.error_class is ErrorClass.NO_UNUSED_VOLUME for refusal in plan.refusals):
         # The message tells what every BV is doing: that needs everybody's history.
-        plan = plan_start(refresh(ctx, world, None, None), tvs, drop_untaped=drop_untaped)
+        plan = plan_start(with_everybody(ctx, world, tvs), tvs, drop_untaped=drop_untaped)
     raise_refusals(plan.refusals)
     return plan
 

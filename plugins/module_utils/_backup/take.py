@@ -32,7 +32,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup
     plan_backup,
     satisfied_by,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import (
+    foresee,
+    recover,
+    with_everybody,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import Plan, SnapCopy, SplitCopy, project
 from ansible_collections.eternus.backup.plugins.module_utils._backup.taking import apply_taking
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
@@ -90,7 +94,7 @@ def _planned(
     plan = plan_backup(world, tvs, request, make_id)
     if any(refusal.error_class is ErrorClass.NO_UNUSED_VOLUME for refusal in plan.refusals):
         # The message tells what every BV is doing: that needs everybody's history.
-        plan = plan_backup(refresh(ctx, world, None, None), tvs, request, make_id)
+        plan = plan_backup(with_everybody(ctx, world, tvs), tvs, request, make_id)
     raise_refusals(plan.refusals)
     return plan
 
