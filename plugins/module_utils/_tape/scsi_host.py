@@ -22,7 +22,7 @@ from typing import Optional
 from ansible_collections.eternus.backup.plugins.module_utils._tape import st_ioctl
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg import serial_number, serial_of
 
-_CLASS = "/sys/class/scsi_tape"
+_CLASS, _DEVICES = "/sys/class/scsi_tape", "/dev"
 _NAME = re.compile(r"nst\d+\Z")
 _EXPLICIT = re.compile(r"(?P<element>\d+)=(?P<device>/.+)\Z")
 
@@ -75,8 +75,8 @@ def find_devices() -> list[TapeDevice]:
             if _NAME.match(name):
                 generic = ""
                 with suppress(OSError):
-                    generic = f"/dev/{os.listdir(f'{_CLASS}/{name}/device/scsi_generic')[0]}"
-                found.append(TapeDevice(f"/dev/{name}", generic, _serial(name, generic)))
+                    generic = f"{_DEVICES}/{os.listdir(f'{_CLASS}/{name}/device/scsi_generic')[0]}"
+                found.append(TapeDevice(f"{_DEVICES}/{name}", generic, _serial(name, generic)))
     return found
 
 

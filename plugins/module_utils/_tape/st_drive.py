@@ -211,19 +211,20 @@ class StDrive:
     def position_file(self, number: int) -> None:
         """Go to the first block of a file, from where the drive stands or from the beginning, whichever is nearer."""
         here = self._file
-        self._file = -1
         if not (0 < number <= here and here - number < number and self._back(here - number + 1)):
             if here < 0 or number <= here:
                 self.rewind()
-                here = 0
-            if number > here:
-                self._forward(number - here)
+            if number > self._file:
+                self._forward(number - self._file)
         self._file = number
 
     def _forward(self, marks: int) -> None:
+        """Go forward over filemarks; where it stands is not known until they have been passed."""
+        here, self._file = self._file, -1
         try:
             with self._told(end=True):
                 st_ioctl.command(self._descriptor, Op.FSF, marks)
+            self._file = here + marks
         except MediumError as error:
             if self._tells:
                 raise
@@ -231,6 +232,7 @@ class StDrive:
 
     def _back(self, marks: int) -> bool:
         """Go back over filemarks and forward over one; False where the drive cannot."""
+        self._file = -1
         with suppress(MediumError, EndOfData), self._told(end=True):
             st_ioctl.command(self._descriptor, Op.BSFM, marks)
             return True
@@ -256,10 +258,12 @@ class StDrive:
         """Go forward file by file as far as it goes."""
         if self._file < 0:
             self.rewind()
+        counted = self._file
         with suppress(EndOfData):
             while True:
                 self._forward(1)
-                self._file += 1
+                counted += 1
+        self._file = counted
 
     def position(self) -> Position:
         """Tell where the drive stands; ``block`` is -1 where it cannot tell."""
