@@ -100,7 +100,7 @@ def _cartridges(look: Evidence) -> Iterator[Drift]:
 
 def _unexplained(scanned: ScannedCartridge) -> Cartridge:
     """Return a cartridge as it is added: what it bears is unknown until the history says otherwise."""
-    return replace(scanned.cartridge, unknown=bool(scanned.copies))
+    return replace(scanned.cartridge, unknown=bool(scanned.copies) or not scanned.complete)
 
 
 def _written(backup: Optional[Backup], number: int) -> Optional[TapeCopy]:

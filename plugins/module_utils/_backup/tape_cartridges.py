@@ -180,6 +180,8 @@ def _adopted(seen: Seen, contents: Contents, pool: str) -> Cartridge:
         label.created,
         bytes_written=contents.bytes_written,
         files=contents.append_file,
+        # A part that is not its copy's last was ended by the end of the medium.
+        full=bool(contents.entries) and not contents.entries[-1].last,
         protected_until=max(filter(None, map(_moment, until)), default=None),
         unknown=bool(contents.entries),
     )
