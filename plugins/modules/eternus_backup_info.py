@@ -191,7 +191,9 @@ pool:
       backup_id: 01KE8Z0000ABCDEFGHJKMNPQRS
       generation: 1
 running:
-  description: Copies that run, in the array (C(kind) C(synchronization) or C(copy)) or to tape (C(tape)).
+  description:
+    - Copies that run, in the array (C(kind) C(synchronization) or C(copy)) or to tape (C(tape)).
+    - Those to tape have C(backup_id), C(copy), C(bytes_done) and C(bytes_total) too.
   returned: when V(running) is chosen
   type: list
   elements: dict

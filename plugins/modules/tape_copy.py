@@ -75,6 +75,17 @@ options:
       - What has failed in another task since this one began is left alone in either case.
     type: bool
     default: true
+  progress:
+    description:
+      - Show on the controller how far it is while it runs. Volume, bytes, percent, MB/s and the time left of each copy
+        that is written, as the catalog records them every few seconds.
+      - On a terminal one line is redrawn. With several hosts, in Tower and into a file there is a line for each tenth
+        and each half minute.
+      - The module runs in the background then, as with C(async). When ansible-playbook is ended meanwhile, the work
+        goes on by itself.
+      - Of no account in check mode, with C(async) and with C(no_log).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -146,6 +157,7 @@ def main() -> None:
         **catalog_args(),
         **library_args(),
         **device_args(),
+        "progress": {"type": "bool", "default": False},
         "backups": {"type": "list", "elements": "str", "aliases": ["backup"]},
         "volumes": {"type": "list", "elements": "str", "aliases": ["volume"]},
         "pool": {"type": "str"},

@@ -74,6 +74,17 @@ options:
       - A name for this restore, for example the id of a Tower job. One key never restores twice onto a target, so
         that a job may be run again without harm.
     type: str
+  progress:
+    description:
+      - Show on the controller how far it is while it runs. Bytes, percent, MB/s and the time left, as the catalog
+        records them every few seconds, where the target is a transaction volume.
+      - On a terminal one line is redrawn. With several hosts, in Tower and into a file there is a line for each tenth
+        and each half minute.
+      - The module runs in the background then, as with C(async). When ansible-playbook is ended meanwhile, the restore
+        goes on by itself.
+      - Of no account in check mode, with C(async) and with C(no_log).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -151,6 +162,7 @@ def main() -> None:
         **catalog_args(),
         **library_args(),
         **device_args(),
+        "progress": {"type": "bool", "default": False},
         "ask_array": {"type": "bool", "default": False},
         "volume": {"type": "str", "required": True},
         "generation": {"type": "int"},

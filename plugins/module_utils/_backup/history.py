@@ -232,6 +232,10 @@ def _running_tape(world: World, tvs: Sequence[VolumeRef]) -> list[dict[str, Any]
             "target": copy.pool,
             "state": copy.state.value,
             "percent": int(100 * copy.bytes_done / copy.bytes_total) if copy.bytes_total else 0,
+            "backup_id": backup.id,
+            "copy": copy.number,
+            "bytes_done": copy.bytes_done,
+            "bytes_total": copy.bytes_total,
         }
         for tv in tvs
         for backup in world.backups.get(tv, ())

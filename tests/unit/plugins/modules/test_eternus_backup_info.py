@@ -192,4 +192,5 @@ def test_a_tape_copy_that_is_being_written_is_a_running_copy(site: Any) -> None:
         records.put_tape_copy(ident, copy)
     with site.engine() as ctx:
         running = show(ctx, site.names("tv"), ["running"]).values["running"]
-    assert {"kind": "tape", "source": site.name("tv"), "target": "weekly", "state": "writing", "percent": 25} in running
+    told = {"kind": "tape", "source": site.name("tv"), "target": "weekly", "state": "writing", "percent": 25}
+    assert {**told, "backup_id": ident, "copy": 1, "bytes_done": 1, "bytes_total": 4} in running
