@@ -41,6 +41,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg impor
     DriveId,
     cartridge_capacity,
     drive_ids,
+    is_offline,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.st_drive import StDrive, open_drive
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import check_barcode
@@ -150,7 +151,10 @@ class ScsiLibrary:
             return bay
         use = self._locks.used(self._lock_of(bay))
         use = use if use.owner else look_at(bay.device.path)
-        return _Bay(bay.place, bay.serial, bay.device, use.owner, use.since, use.problem, use.online)
+        problem = use.problem
+        if not (use.owner or problem or use.online) and bay.device.generic and is_offline(bay.device.generic):
+            problem = "offline"
+        return _Bay(bay.place, bay.serial, bay.device, use.owner, use.since, problem, use.online)
 
     @staticmethod
     def _lock_of(bay: _Bay) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 _SG_IO = 0x2285
 _NO_DATA, _FROM_DEVICE = -1, -3
+#: Not ready: switched off by its panel or by the library; waits for somebody.
+_OFFLINE = {(2, 0x04, 0x12), (2, 0x04, 0x03)}
 _UNIT_ATTENTION = 6
 _TIMEOUT_MS = 60_000
 _MIB = 1 << 20
@@ -53,11 +55,12 @@ class _Header(ctypes.Structure):
 
 @dataclass(frozen=True)
 class _Answer:
-    """What came back: the data; the sense key of a command that failed, -1 when there is none."""
+    """What came back: the data; the sense key of a command that failed, -1 when there is none, and its code."""
 
     data: bytes
     failed: bool
     sense_key: int
+    sense_code: tuple[int, int] = (0, 0)
 
 
 def _send(descriptor: int, command: bytes, length: int) -> _Answer:
@@ -76,10 +79,12 @@ def _send(descriptor: int, command: bytes, length: int) -> _Answer:
     )
     fcntl.ioctl(descriptor, _SG_IO, header)
     failed = bool(header.status or header.host_status or header.driver_status & 0x0F)
-    key = -1
+    key, code = -1, (0, 0)
     if header.sb_len_wr >= 3:  # fixed format has the key in byte 2, descriptor format in byte 1
-        key = sense.raw[1 if sense.raw[0] & 0x7E == 0x72 else 2] & 0x0F
-    return _Answer(data.raw[: length - max(0, header.resid)], failed, key)
+        descriptors = sense.raw[0] & 0x7E == 0x72
+        key = sense.raw[1 if descriptors else 2] & 0x0F
+        code = (sense.raw[2], sense.raw[3]) if descriptors else (sense.raw[12], sense.raw[13])
+    return _Answer(data.raw[: length - max(0, header.resid)], failed, key, code)
 
 
 def _sent(device: str, command: bytes, length: int) -> _Answer:
@@ -110,6 +115,15 @@ def is_ready(device: str) -> bool:
         return not _sent(device, bytes(6), 0).failed
     except OSError:
         return False
+
+
+def is_offline(device: str) -> bool:
+    """Ask a drive whether somebody must see to it before it works again. An empty one is well; so is a silent one."""
+    try:
+        answer = _sent(device, bytes(6), 0)
+    except OSError:
+        return False
+    return answer.failed and (answer.sense_key, *answer.sense_code) in _OFFLINE
 
 
 def is_changer(device: str) -> bool:
