@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import the_volume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, living_leases
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_leg import LegDone
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_names import transaction_volume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan import (
     TapeAction,
     TapePlan,
@@ -22,8 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan i
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_queue import Asked, attempt, work_queue
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_show import names_of, show_copy
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role, TapeState
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
 from ansible_collections.eternus.backup.plugins.module_utils._options import invalid
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
@@ -72,20 +71,7 @@ def _result(ctx: Context, tried: Sequence[TapeStep], done: Sequence[LegDone]) ->
 
 def _volumes(ctx: Context, params: Mapping[str, Any]) -> tuple[VolumeRef, ...]:
     with ctx.catalog.read() as records:
-        return tuple(_transaction(records, name) for name in params["volumes"] or [])
-
-
-def _transaction(records: Records, name: str) -> VolumeRef:
-    """Return the TV of this name; ``role_conflict`` for a backup volume, which has no tape copies of its own."""
-    volume = the_volume(records, name)
-    if volume.role is Role.BACKUP:
-        raise BackupError(
-            ErrorClass.ROLE_CONFLICT,
-            f"{name} is a backup volume.",
-            next_step="Name the transaction volume whose tape copies are to be written, or a backup by its id.",
-            volumes=[name],
-        )
-    return volume.ref
+        return tuple(transaction_volume(records, name).ref for name in params["volumes"] or [])
 
 
 def _named(ctx: Context, params: Mapping[str, Any]) -> TapePlan:

@@ -16,8 +16,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.restore_tar
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import (
     Target,
     choose_target,
-    the_volume,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_names import the_volume
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, TapeCopy, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass

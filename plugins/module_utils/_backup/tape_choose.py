@@ -81,19 +81,6 @@ def choose_backup(name: str, backups: Sequence[Backup], wanted: Wanted) -> tuple
     return backup, to_read(name, backup, copy, named=False)
 
 
-def the_volume(records: Records, name: str) -> RegisteredVolume:
-    """Return the registered TV of this name."""
-    found = records.find_volumes([name]).get(name)
-    if found is None:
-        raise BackupError(
-            ErrorClass.NOT_REGISTERED,
-            f"Not registered: {name}.",
-            next_step="Correct the name, or register the volume with eternus_volume.",
-            volumes=[name],
-        )
-    return found
-
-
 def choose_target(ctx: Context, records: Records, name: str, source: RegisteredVolume) -> Target:
     """Return the volume that is to be written, by the catalog, by the array, else by its DeviceID."""
     if not name:

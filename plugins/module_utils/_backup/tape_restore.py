@@ -25,7 +25,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose
     choose_target,
     refuse_sessions,
     refuse_target,
-    the_volume,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     Heartbeat,
@@ -37,6 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk i
     parts_to_read,
     refuse_missing,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_names import the_volume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import prove
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_choose import the_volume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import not_known
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import (
     TapeDesk,
@@ -24,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk i
     tape_lease,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_leg import LegDone
+from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_names import transaction_volume
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_plan import TapeAction, TapeStep
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_proof import still_there
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_queue import attempt
@@ -124,7 +124,7 @@ def _chosen(records: Records, wanted: ToVerify) -> Sequence[Backup]:
             raise combined([not_known(barcode) for barcode in missing])
         on_them = [backup for barcode in sorted(known) for backup in records.copies_on(barcode)]
         return list({backup.id: backup for backup in on_them}.values())
-    tvs = [the_volume(records, name).ref for name in wanted.volumes]
+    tvs = [transaction_volume(records, name).ref for name in wanted.volumes]
     return records.backups(tvs=tvs or None)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A library is scanned without a catalog, one bad cartridge hinders no other (DESIGN.md: the tape for what is on it)."""
+"""A library is scanned without a catalog; one bad cartridge hinders no other (DESIGN.md: tape is truth)."""
 
 from __future__ import annotations
 
