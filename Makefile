@@ -25,7 +25,7 @@ lint types package sanity integration units trace coverage: env
 
 # In the tape bed: Linux's own SCSI tape stack in User-Mode-Linux. SUITES="own tgt" runs only these.
 tape-test: env
-	@.venv/bin/python scripts/tape_bed/main.py $(SUITES)
+	@.venv/bin/python scripts/tape_bed/tape_test.py $(SUITES)
 
 build: env
 	@.venv/bin/python scripts/stage.py

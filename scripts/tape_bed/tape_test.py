@@ -41,10 +41,10 @@ class Suite:
 
 
 SUITES = (
-    Suite("own", "own", f"{TESTS} {NOT_TWICE}"),
-    Suite("media", "own", "tests/tape --ignore=tests/tape/test_playbook.py"),
-    Suite("tgt", "tgt", f"{TESTS} {NOT_TWICE} -m 'not able'"),
     Suite("playbook", "own", "tests/tape/test_playbook.py"),
+    Suite("bed", "own", "tests/tape --ignore=tests/tape/test_playbook.py"),
+    Suite("tgt", "tgt", f"{TESTS} {NOT_TWICE} -m 'not able'"),
+    Suite("own", "own", f"{TESTS} {NOT_TWICE}"),
 )
 
 
