@@ -26,6 +26,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     DriveLost,
     EndOfData,
     MediumError,
+    Position,
     WriteOutcome,
     lost,
     suspect,
@@ -73,11 +74,16 @@ def read_text(drive: Drive, number: Optional[int] = None) -> bytes:
     return b"".join(parts)
 
 
+def _holds_nothing(end: Position) -> bool:
+    """Tell whether nothing, or one filemark, is recorded; a drive without block numbers vouches for nothing only."""
+    return end.block <= 1 if end.block >= 0 else end.file == 0
+
+
 def read_label(drive: Drive) -> Label | Blank:
     """Read file 0; ``foreign_cartridge``, ``suspect_cartridge`` and ``tape_unavailable`` are its errors."""
     try:
         data = read_text(drive, 0)
-        if not data and drive.end_of_data().block <= 1:
+        if not data and _holds_nothing(drive.end_of_data()):
             return Blank()
         return parse_label(data, drive.barcode)
     except MediumError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._tape import st_ioctl
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Blank, read_label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
@@ -82,6 +83,13 @@ def test_a_new_cartridge_is_blank_and_reading_it_is_the_end_of_data(either: StDr
         assert either.end_of_data().file == 0
         either.position_file(0)
     assert isinstance(read_label(either), Blank)
+
+
+def test_a_tape_that_begins_with_filemarks_is_not_blank_and_therefore_foreign(either: StDrive) -> None:
+    write(either, (), (), (100,))
+    with pytest.raises(BackupError) as caught:
+        read_label(either)
+    assert caught.value.error_class.value == "foreign_cartridge"
 
 
 def test_files_are_found_by_number_from_wherever_the_drive_stands(either: StDrive) -> None:
