@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env python
 # Copyright (c) 2026, eternus.backup contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -31,6 +31,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 NOT_UP, NO_WORD, TIME_LIMIT = 96, 97, 124
 _BEGIN, _END = "TAPE-BED-BEGIN", "TAPE-BED-END "
+
+
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,12 @@ def _end(guest: subprocess.Popen[bytes]) -> None:
     guest.wait()
 
 
+def end_all() -> None:
+    """End the guests that other threads wait for."""
+    for guest in tuple(_running):
+        _end(guest)
+
+
 def _ended(console: str, killed: bool) -> Ended:
     lines = console.replace("\r", "").replace("\0", "").splitlines()
     begin = next((at for at, line in enumerate(lines) if line == _BEGIN), None)
@@ -144,12 +153,14 @@ def run(boot: Boot) -> Ended:
                 cwd="/",
                 start_new_session=True,
             )
+            _running.add(guest)
             try:
                 guest.wait(boot.seconds)
             except subprocess.TimeoutExpired:
                 killed = True
             finally:
                 _end(guest)
+                _running.discard(guest)
         return _ended((work / "console").read_text(encoding="utf-8", errors="replace"), killed)
     finally:
         shutil.rmtree(work, ignore_errors=True)

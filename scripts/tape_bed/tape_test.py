@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -108,7 +109,12 @@ def main(names: list[str]) -> int:
     start = time.monotonic()
     print(f"packages: {boot.packages()}", flush=True)
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        counted = list(pool.map(run, suites))
+        try:
+            counted = list(pool.map(run, suites))
+        except BaseException:  # interrupted, or terminated
+            pool.shutdown(wait=False, cancel_futures=True)
+            boot.end_all()
+            raise
     passed, failed = sum(one.passed for one in counted), sum(len(one.failures) for one in counted)
     content = {
         "ok": not failed,
@@ -127,4 +133,5 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit(143))
     sys.exit(main(sys.argv[1:]))
