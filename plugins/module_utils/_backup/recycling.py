@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +14,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Cartridge, PoolKind
-from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Contents
 
 
 def was_written(cartridge: Cartridge) -> bool:
@@ -47,30 +45,12 @@ def recyclables(records: Records, cartridges: Collection[Cartridge], now: dateti
     return frozenset(one.barcode for one in cartridges if recyclable(one, one.barcode in living, now))
 
 
-def successor(label: str) -> str:
-    """Return the uuid of the label that follows this one on the same cartridge.
-
-    It follows from the old one: a cartridge whose relabelling was intended, and whose process died, is told by it
-    from one that was swapped for another.
-    """
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"eternus.backup label after {label}"))
-
-
 def explain(records: Records, barcodes: Collection[str]) -> None:
     """Call a cartridge unknown no longer, once the history has as many parts on it as the tape (three files each)."""
     for one in records.cartridges(barcodes=barcodes) if barcodes else ():
         parts = [part for backup in records.copies_on(one.barcode) for copy in backup.tape for part in copy.parts]
         if one.unknown and sum(part.barcode == one.barcode for part in parts) >= (one.files - 1) // 3:
             records.put_cartridge(replace(one, unknown=False))
-
-
-def label_was_intended(cartridge: Cartridge, contents: Contents) -> bool:
-    """Tell whether a label that the catalog says is about to be written goes onto this tape: its process died.
-
-    The tape bears the label before, or the new one, perhaps without its filemark, and nothing behind it.
-    """
-    found = contents.label.uuid
-    return cartridge.uuid == successor(found) or (cartridge.uuid == found and not contents.entries)
 
 
 def at_work(records: Records, backups: Collection[Backup], now: datetime) -> frozenset[tuple[str, int]]:

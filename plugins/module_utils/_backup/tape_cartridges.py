@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import successor
+from ansible_collections.eternus.backup.plugins.module_utils._backup.relabelling import successor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import (
     CartridgeStep,
     new_cartridge,

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Optional, Union
 
-from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
-    label_was_intended,
-    recyclable,
-    was_written,
-)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import recyclable, was_written
+from ansible_collections.eternus.backup.plugins.module_utils._backup.relabelling import label_was_intended
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import wrong_pool
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass

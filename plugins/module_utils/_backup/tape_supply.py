@@ -18,12 +18,11 @@ from typing import Callable, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import (
     in_service,
-    label_was_intended,
     recyclable,
     recyclables,
-    successor,
     was_written,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.relabelling import label_was_intended, successor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import new_cartridge, wrong_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, note_bad_cartridge
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records

@@ -21,8 +21,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling i
     explain,
     recyclable,
     release_emptied,
-    successor,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.relabelling import successor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_supply import candidates
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
