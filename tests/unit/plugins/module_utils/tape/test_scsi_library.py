@@ -313,7 +313,13 @@ def test_a_drive_that_is_offline_is_left_for_the_other(host: StHost, library: Sc
     host.library.offline("drive2")
     assert loaded(library, "A2") == "drive1"
     assert loaded(library, "A3") == "drive1"
-    assert library.inventory().drives[0].problem == "not ready"
+    assert library.inventory().drives[0].problem == "offline"
+
+
+def test_an_empty_drive_that_is_offline_is_not_loaded(host: StHost, library: ScsiLibrary) -> None:
+    host.library.offline("drive2")
+    assert loaded(library, "A1") == "drive1"
+    assert [drive.problem for drive in library.inventory().drives] == ["offline", ""]
 
 
 def test_what_was_written_comes_back_from_either_drive(library: ScsiLibrary) -> None:
