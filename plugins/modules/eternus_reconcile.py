@@ -106,7 +106,7 @@ options:
     description:
       - The cartridges that were read, each a dictionary with C(barcode), C(uuid), C(pool), C(complete) (whether it was
         read to its end) and C(copies), and optionally C(labelled_at), C(bytes_written), C(files), C(capacity), C(full)
-        and C(protected_until). This is what a scan of cartridges returns.
+        and C(protected_until). This is what M(eternus.backup.tape_scan) returns.
       - A copy has C(backup_id), C(copy), C(run), C(array), C(volume), C(device_id), C(point_in_time), C(size),
         C(sha256) (of the whole volume; empty unless its last part is on this cartridge), C(generation), C(key),
         C(parts), and optionally C(method).
@@ -125,6 +125,8 @@ notes:
     nor a tape to tell, name the backup volumes in O(distrust) right after registering them. A backup volume that is
     registered by its name counts as unused.
   - A generation that others copied over by OPC from its own transaction volume cannot be told from what it was.
+  - What comes back from tape is what a cartridge says. Whether a copy was verified, when it was written, whether a
+    backup is held, and its consistency group are not on it. Verify the copies again (M(eternus.backup.tape_verify)).
   - A cartridge does not say by which method a backup was made. Where the scan does not either, the method of the
     policy is taken, else V(synchronized).
   - An expired tape copy stays on its cartridge until that is written anew. What is older than every tape copy known of
@@ -133,6 +135,7 @@ seealso:
   - module: eternus.backup.eternus_backup_info
   - module: eternus.backup.eternus_volume
   - module: eternus.backup.eternus_sync
+  - module: eternus.backup.tape_scan
 """
 
 EXAMPLES = r"""
@@ -154,6 +157,15 @@ EXAMPLES = r"""
     adopt:
       - {source: oradata, target: bv01}
       - bv02
+
+- name: Read the cartridges of the library
+  eternus.backup.tape_scan:
+  register: scan
+
+- name: After the loss of the catalog, rebuild the tape history
+  eternus.backup.eternus_reconcile:
+    tapes: "{{ scan.cartridges }}"
+    repair: [unknown_cartridge, unknown_tape_copy]
 
 - name: Let an unknown backup volume be overwritten
   eternus.backup.eternus_reconcile:
