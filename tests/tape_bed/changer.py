@@ -98,7 +98,8 @@ class Changer(Unit):
         wanted, tags, identify = command[1] & 0x0F, bool(command[1] & 0x10), bool(command[6] & 1)
         start, limit = struct.unpack(">HH", command[2:6])
         length = int.from_bytes(command[7:10], "big")
-        pages, found = b"", []
+        pages = b""
+        found: list[int] = []
         for kind, addresses in self._kinds():
             if wanted not in (0, kind):
                 continue

@@ -83,8 +83,14 @@ class Medium:
     def create(cls, directory: Path, capacity: int, early_warning: int, *, protected: bool = False) -> Medium:
         """Make a blank cartridge; its directory's name is its barcode."""
         directory.mkdir(parents=True)
-        value = {"capacity": capacity, "early_warning": early_warning, "protected": protected}
-        value |= {"barcode": directory.name, "marks": 0, "recordings": []}
+        value = {
+            "barcode": directory.name,
+            "capacity": capacity,
+            "early_warning": early_warning,
+            "protected": protected,
+            "marks": 0,
+            "recordings": [],
+        }
         (directory / "cartridge.json").write_text(json.dumps(value), encoding="utf-8")
         return cls(directory)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 from ansible_collections.eternus.backup.tests.tape_bed import pdu, sense
 from ansible_collections.eternus.backup.tests.tape_bed.library import Library
@@ -37,7 +38,7 @@ class Session(threading.Thread):
 
     def run(self) -> None:
         """Serve until the end."""
-        handlers = {
+        handlers: dict[int, Callable[[Request, memoryview], None]] = {
             In.NOP: self._nop,
             In.COMMAND: self._command,
             In.TASK: lambda request, _data: self._send(Out.TASK, request),
