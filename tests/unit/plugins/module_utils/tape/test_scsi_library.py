@@ -54,6 +54,7 @@ def moves(host: StHost) -> list[tuple[str, str]]:
     return host.library.changer.loads
 
 
+@pytest.mark.rule("R10.10")
 def test_drives_are_matched_by_serial_number_and_not_by_index(host: StHost, library: ScsiLibrary) -> None:
     found = [(drive.name, drive.serial, Path(drive.device).name) for drive in library.inventory().drives]
     assert found == [("drive0", "BED0000002", "nst1"), ("drive1", "BED0000001", "nst0")]
@@ -69,6 +70,7 @@ def test_a_drive_without_a_device_on_this_host_is_shown_and_never_used(host: StH
     assert {loaded(library, barcode) for barcode in ("A1", "A2", "A3")} == {"drive1"}
 
 
+@pytest.mark.rule("R10.10")
 def test_two_devices_with_one_serial_number_are_not_guessed(host: StHost, library: ScsiLibrary) -> None:
     page = host.path / "sys/nst0/device/vpd_pg80"
     page.write_bytes((host.path / "sys/nst1/device/vpd_pg80").read_bytes())
@@ -156,6 +158,7 @@ def test_without_a_free_slot_nothing_is_unloaded(host: StHost, library: ScsiLibr
     assert "no slot is free" in refused("tape_unavailable", loaded, library, "A3").message
 
 
+@pytest.mark.rule("R10.14")
 def test_who_holds_a_cartridge_is_told_and_no_drive_is_taken_from_anybody(library: ScsiLibrary) -> None:
     with ExitStack() as stack:
         stack.enter_context(library.load("A1", "backup 7"))
@@ -172,6 +175,7 @@ def test_who_holds_a_cartridge_is_told_and_no_drive_is_taken_from_anybody(librar
     assert not library.inventory().in_use
 
 
+@pytest.mark.rule("R10.14")
 def test_a_device_that_another_process_has_open_is_busy(host: StHost, library: ScsiLibrary) -> None:
     loaded(library, "A1")
     device = library.inventory().drives[0].device
@@ -183,6 +187,7 @@ def test_a_device_that_another_process_has_open_is_busy(host: StHost, library: S
     assert loaded(library, "A1") == "drive0"
 
 
+@pytest.mark.rule("R10.14")
 def test_a_process_that_holds_a_device_is_named(host: StHost, library: ScsiLibrary) -> None:
     device = library.inventory().drives[0].device
     script = f"file = open({device!r}); print('open', flush=True); input()"
@@ -230,6 +235,7 @@ def test_locks_are_this_users_own_and_follow_no_link(host: StHost, library: Scsi
     assert "own directory" in refused("tape_unavailable", library.inventory).message
 
 
+@pytest.mark.rule("R10.9")
 def test_a_cleaning_cartridge_is_shown_and_left_to_the_library(library: ScsiLibrary) -> None:
     slot = library.inventory().slot("CLN001L1")
     assert slot is not None

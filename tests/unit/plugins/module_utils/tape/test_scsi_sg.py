@@ -54,6 +54,7 @@ def test_an_answer_that_ends_within_a_serial_number_is_known_to_be_cut_off() -> 
     assert not cut.may_mean("HU1234")
 
 
+@pytest.mark.rule("R10.10")
 @pytest.mark.parametrize("serial", ["", "1", "0001", "DRV0001", "XTGTDRV0001", "STK"])
 def test_a_part_of_a_serial_number_is_no_serial_number(serial: str) -> None:
     assert not DriveId("STK     T9940A          TGTDRV0001").means(serial)
