@@ -31,10 +31,12 @@ File 0 is this label. After it, each part of a backup takes three tape files:
   TRAILER  text: sha256 of the part ("sha256"), of its first 1, 2, 3 ... GiB ("digests"), of the volume when the part
            is its last one, and the table of contents of the whole cartridge up to there
 1. The newest table of contents is in the last file of the cartridge:
-     mt -f /dev/nst0 eod; mt -f /dev/nst0 bsfm 2; dd if=/dev/nst0 bs=512k
+     mt -f /dev/nst0 setblk 0; mt -f /dev/nst0 eod; mt -f /dev/nst0 bsfm 2; dd if=/dev/nst0 bs=512k
+   If that is no whole trailer (a writing was broken off), go further back: eod, then bsfm 3, 4 or 5.
    Or read header after header:  mt -f /dev/nst0 asf 1; dd if=/dev/nst0 bs=512k   (then asf 4, 7, 10 ...)
-2. For every part of the backup (sequence 0, 1, ...; each header names its cartridge) run the dd line of its header,
-   with TARGET replaced by the volume or by a file. The target must be as large as "size" says.
+2. A backup is all parts of one "run": "part" 0, 1, ... to the one whose "last" is true; each names its "cartridge".
+   For every one run the dd line of its header, with TARGET replaced by the volume or by a file, which must be as large
+   as "size" says. "data_file" is the tape file of its DATA, "offset" where it belongs in the volume.
 3. Compare: sha256sum of the target must be "volume_sha256" of the trailer whose "last" is true.
 In a library that is a directory the tape files are plain files named 00000, 00001, ...: use dd, or cp and cat.
 """

@@ -64,3 +64,16 @@ def test_the_session_passes_over_a_part_that_was_broken_off(bed: Bed, tmp_path: 
     told = run(bed, target)
     assert "CUT" not in told
     assert target.read_bytes() == noise(SIZE, 1)
+
+
+def test_a_trailer_that_was_broken_off_hides_none_of_those_before(bed: Bed, tmp_path: Path) -> None:
+    bed.cartridges("A1", capacity=32 * MIB)
+    bed.volume(SOURCE, noise(SIZE, 1))
+    bed.write(SIZE, "A1", backup_id="OLD")
+    bed.write(SIZE, "A1", backup_id="CUT")
+    trailer = bed.file("A1", 6)
+    trailer.write_bytes(trailer.read_bytes()[:200])
+    target = tmp_path / "restored"
+    target.write_bytes(bytes(SIZE))
+    assert "OLD" in run(bed, target)
+    assert target.read_bytes() == noise(SIZE, 1)
