@@ -56,6 +56,7 @@ def refused(house: TapeHouse, *barcodes: str, library: Any = None) -> BackupErro
     return caught.value
 
 
+@pytest.mark.rule("R10.17")
 @pytest.mark.parametrize("headers", [False, True])
 def test_what_a_scan_tells_is_what_the_catalog_knew(house: TapeHouse, headers: bool) -> None:
     parsed = parse_scan(scan(house, headers=headers)["cartridges"])

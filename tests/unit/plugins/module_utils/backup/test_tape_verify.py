@@ -63,6 +63,7 @@ def failed(house: TapeHouse, **wanted: Any) -> BackupError:
     return caught.value
 
 
+@pytest.mark.rule("R10.16")
 def test_all_copies_are_read_and_the_result_is_kept_with_its_date(house: TapeHouse) -> None:
     result = verify(house)
     assert result.changed
@@ -100,6 +101,7 @@ def test_a_limit_takes_what_was_read_the_longest_time_ago(house: TapeHouse) -> N
     assert failed(house, limit=-1).error_class.value == "invalid_option"
 
 
+@pytest.mark.rule("R10.16")
 def test_a_flipped_bit_is_told_with_the_others_read_and_its_cartridge_is_suspect(house: TapeHouse) -> None:
     flip(house.bed.file("A1", 2), 5)
     error = failed(house)

@@ -234,6 +234,7 @@ def test_the_cartridge_of_a_finished_part_may_be_pulled_while_the_next_is_writte
     comes_back(house)
 
 
+@pytest.mark.rule("R10.19")
 @pytest.mark.parametrize("extra", [0, 1, 100_001, MIB // 2 - 1])
 def test_an_end_of_medium_within_a_block_puts_the_whole_block_onto_the_next_cartridge(
     house: TapeHouse, extra: int

@@ -89,6 +89,7 @@ def test_a_trailer_inside_that_cannot_be_read_is_made_good_by_a_later_one(bed: B
     assert not seen.complete
 
 
+@pytest.mark.rule("R10.18")
 def test_what_a_crash_cut_off_is_no_part_and_the_cartridge_is_complete(bed: Bed) -> None:
     state = bed.file("A1", 0).with_name("cartridge.json")
     state.write_text(json.dumps({**json.loads(state.read_text()), "files": 9}))  # the last trailer has no filemark
@@ -98,6 +99,7 @@ def test_what_a_crash_cut_off_is_no_part_and_the_cartridge_is_complete(bed: Bed)
         assert (names(seen), seen.complete, seen.files) == (["B1", "B2"], True, 7)
 
 
+@pytest.mark.rule("R10.18")
 def test_a_trailer_of_another_place_or_cartridge_proves_nothing(bed: Bed) -> None:
     bed.cartridges("A2")
     bed.write(SIZE, "A2", backup_id="X1")

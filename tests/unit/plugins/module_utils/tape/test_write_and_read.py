@@ -220,6 +220,7 @@ def test_a_missing_part_is_noticed_before_it_is_read(bed: Bed, data: bytes) -> N
     assert caught.value.error_class.value == "suspect_cartridge"
 
 
+@pytest.mark.rule("R10.20")
 def test_a_rate_limit_lets_as_much_time_pass_as_the_bytes_need(plain: Bed) -> None:
     class Slow:
         waited = 0.0
