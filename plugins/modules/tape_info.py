@@ -46,9 +46,9 @@ EXAMPLES = r"""
 RETURN = r"""
 library:
   description:
-    - The cartridges in the library, in bytes. RV(library[].element) is the slot that a cartridge is at home in.
-    - One that is RV(library[].outside) lies in an import/export slot, and must be imported before it is used.
-    - A RV(library[].cleaning) cartridge is never loaded.
+    - The cartridges in the library, in bytes. C(element) is the slot that a cartridge is at home in.
+    - One that is C(outside) lies in an import/export slot, and must be imported before it is used.
+    - A C(cleaning) cartridge is never loaded.
   type: list
   elements: dict
   returned: success
@@ -66,7 +66,7 @@ unreadable:
   returned: success
   sample: 0
 drives:
-  description: The drives and who uses them. RV(drives[].problem) tells why a drive cannot be used now.
+  description: The drives and who uses them. C(problem) tells why a drive cannot be used now.
   type: list
   elements: dict
   returned: success
@@ -80,7 +80,7 @@ drives:
       problem: ""
 pools:
   description:
-    - The pools and their cartridges, in bytes. RV(pools[].bytes_free) is what cartridges of the pool that may be
+    - The pools and their cartridges, in bytes. C(bytes_free) is what cartridges of the pool that may be
       written still take, those that may be written over as a whole.
   type: list
   elements: dict
@@ -96,10 +96,10 @@ pools:
 cartridges:
   description:
     - The cartridges that the catalog knows, with fill and contents.
-    - One that is RV(cartridges[].recyclable) may be written over now, which it never is before
-      RV(cartridges[].protected_until).
-    - One that is RV(cartridges[].unknown) bears backups that no history explains, and is written over only when its
-      RV(cartridges[].uuid) is named.
+    - One that is C(recyclable) may be written over now, which it never is before
+      C(protected_until).
+    - One that is C(unknown) bears backups that no history explains, and is written over only when its
+      C(uuid) is named.
   type: list
   elements: dict
   returned: success

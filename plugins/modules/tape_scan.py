@@ -50,7 +50,7 @@ options:
     description:
       - Read every header and trailer even where the last trailer tells all. That takes as long as it takes to pass all
         of the tape.
-      - What header, trailer and table of contents do not agree on is left out, and told in RV(cartridges[].problems).
+      - What header, trailer and table of contents do not agree on is left out, and told in C(problems).
     type: bool
     default: false
 notes:
@@ -83,8 +83,8 @@ RETURN = r"""
 cartridges:
   description:
     - The cartridges that bear a label of ours, and the backups on them. Sizes and offsets are in bytes, times in UTC.
-    - One that is RV(cartridges[].complete) was read to its end, so that what is not told is not on it. Where it is not,
-      RV(cartridges[].problems) says why.
+    - One that is C(complete) was read to its end, so that what is not told is not on it. Where it is not,
+      C(problems) says why.
     - A copy's C(sha256) is that of the whole volume, and empty unless the copy's last part is on this cartridge.
   type: list
   elements: dict
