@@ -6,7 +6,8 @@
 
 ``run_module("eternus_info", {...}, check=True)`` returns the module's result. It works with ansible-core 2.16 to 2.22
 without private names: the arguments go through ``ansible.module_utils.testing`` where that exists, else by standard
-input. Coverage follows the process (``patch = ["subprocess"]`` in pyproject.toml), since the environment is inherited.
+input. The process is a fork of one that has imported the libraries of others (nursery.py); with a ``prefix`` it is new.
+Coverage follows the process, since the environment is inherited.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
+
+from ansible_collections.eternus.backup.tests.unit.support.nursery import run_forked
 
 COLLECTION = "ansible_collections.eternus.backup"
 
@@ -73,17 +76,22 @@ def run_module(
     :param prefix: a command that runs the module's process, e.g. ``setpriv`` with its options.
     """
     arguments = {**args, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
-    done = subprocess.run(
-        [*prefix, sys.executable, "-c", _CHILD, f"{COLLECTION}.plugins.modules.{name}"],
-        input=json.dumps(arguments),
-        capture_output=True,
-        text=True,
-        env=module_environment(env),
-        timeout=timeout,
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    assert lines, f"{name} printed no result (rc {done.returncode}): {done.stdout}\n{done.stderr}"
+    module, given, around = f"{COLLECTION}.plugins.modules.{name}", json.dumps(arguments), module_environment(env)
+    if prefix:
+        done = subprocess.run(
+            [*prefix, sys.executable, "-c", _CHILD, module],
+            input=given,
+            capture_output=True,
+            text=True,
+            env=around,
+            timeout=timeout,
+            check=False,
+        )
+        code, out, err = done.returncode, done.stdout, done.stderr
+    else:
+        code, out, err = run_forked(_CHILD, module, given, around, timeout)
+    lines = [line for line in out.splitlines() if line.startswith("{")]
+    assert lines, f"{name} printed no result (rc {code}): {out}\n{err}"
     result: dict[str, Any] = json.loads(lines[-1])
-    result.setdefault("failed", done.returncode != 0)
+    result.setdefault("failed", code != 0)
     return result
