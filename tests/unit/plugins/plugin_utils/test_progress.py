@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What progress looks like, and where it is a bar or lines (toolchain.md, point 8)."""
+"""What progress looks like, and where it is a line or lines (toolchain.md, point 8)."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def test_a_copy_that_is_begun_anew_has_no_rate_until_it_moves() -> None:
 
 def test_on_a_terminal_one_line_is_redrawn() -> None:
     screen, track = Screen(), Track()
-    bar = Bar(screen, "tape01 tape_copy", 120)
+    line = Bar(screen, "tape01 tape_copy", 120)
     for elapsed, found in ((1, []), (2, [oradata(0)]), (4, [oradata(2 * GB)])):
-        bar.show(track.moving(found, elapsed), track, elapsed)
-    bar.close()
+        line.show(track.moving(found, elapsed), track, elapsed)
+    line.close()
     assert screen.text.count("\n") == 1
     assert screen.text.split("\r")[1].rstrip() == "tape01 tape_copy 0:00:01"
     assert screen.text.split("\r")[-1] == (
@@ -101,10 +101,10 @@ def test_on_a_terminal_one_line_is_redrawn() -> None:
 
 def test_the_line_never_wraps_and_leaves_nothing_of_a_longer_one() -> None:
     screen, track = Screen(), Track()
-    bar = Bar(screen, "", 30)
+    line = Bar(screen, "", 30)
     track.moving([], 0)
-    bar.show(track.moving([oradata(GB, volume="a-very-long-name-of-a-volume")], 1), track, 1)
-    bar.show([], track, 2)
+    line.show(track.moving([oradata(GB, volume="a-very-long-name-of-a-volume")], 1), track, 1)
+    line.show([], track, 2)
     drawn = screen.text.split("\r")[1:]
     assert [len(line) for line in drawn] == [29, 29]
 

@@ -94,7 +94,11 @@ def test_after_one_fault_anywhere_in_a_write_over_three_cartridges_the_copy_is_w
     fault = Fault("put" if putting else step, at, failure or BAD, offline=offline)
     library = FaultyLibrary(house.bed.library.path, fault)
     if failure is None:
-        fault.failure = lambda: pull(house.bed.library.path, library.drives[-1][0])()  # noqa: PLW0108 - not known yet
+
+        def pulled() -> None:  # which drive it is, is known only then
+            pull(house.bed.library.path, library.drives[-1][0])()
+
+        fault.failure = pulled
     error = None
     try:
         house.copy(desk=replace(house.desk, library=library))
