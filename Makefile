@@ -4,6 +4,7 @@
 
 # The commands; the work is done in scripts/.
 # TARGETS="a b" make integration   runs only these targets; TESTS=tests/unit/x make units only these tests.
+# SIZE=MiB ROUNDS=n make bench-tape   measures so much, so often; ST=0 leaves out the st driver, NICE=0 the priority.
 # SEED=n make trace      draws the same rules again; SAMPLE=all, SAMPLE=9 or SAMPLE="R2.1 R2.4" chooses how many, or which.
 
 CHECK = .venv/bin/python scripts/check.py

@@ -25,14 +25,20 @@ class Case:
 CASES = (Case("400MBps", 400_000_000), Case("1000MBps", 1_000_000_000), Case("unlimited", 0))
 
 
-def paired(mine: list[Timed], theirs: list[Timed]) -> float:
-    """Return the median, over the rounds, of our speed divided by theirs in the same round."""
-    return median(other.seconds / own.seconds for own, other in zip(mine, theirs, strict=True))
+def paired(mine: list[Timed], theirs: list[Timed]) -> list[float]:
+    """Return our speed divided by theirs in the same round, round by round."""
+    return [other.seconds / own.seconds for own, other in zip(mine, theirs, strict=True)]
 
 
 def figure(value: float, unit: str, runs: int, versus: str = "") -> dict[str, object]:
     """Return one figure; ``versus`` says what a ratio compares with."""
     return {"value": round(value, 3), "unit": unit, **({"versus": versus} if versus else {}), "runs": runs}
+
+
+def ratio(pairs: list[float], versus: str) -> dict[str, object]:
+    """Return the median of a paired comparison, and how far the rounds differ."""
+    spread = {"lowest": round(min(pairs), 3), "highest": round(max(pairs), 3)}
+    return {**figure(median(pairs), "ratio", len(pairs), versus), **spread}
 
 
 def figures(case: str, rounds: dict[str, list[Timed]], size: int) -> dict[str, dict[str, object]]:
@@ -44,5 +50,5 @@ def figures(case: str, rounds: dict[str, list[Timed]], size: int) -> dict[str, d
         found[f"write_{case}_{way}"] = figure(speed / 1_000_000, "MB/s", len(runs))
         found[f"write_{case}_{way}_cpu"] = figure(median(run.cpu for run in runs) * GB / size, "s/GB", len(runs))
         if way != "ours":
-            found[f"write_{case}_vs_{way}"] = figure(paired(mine, runs), "ratio", len(runs), way)
+            found[f"write_{case}_vs_{way}"] = ratio(paired(mine, runs), way)
     return found

@@ -4,6 +4,7 @@
 
 """make bench-tape: our tape writer beside dd, in one run, round by round. SIZE (MiB) and ROUNDS choose how much.
 
+ST=0 leaves out the st driver; NICE=0 leaves the priority alone; OUT is where the figures go (build/bench-tape.json).
 No real drive is measured: tapes of a given speed are simulated by pacing, and the st driver runs in User-Mode-Linux.
 """
 
@@ -23,19 +24,23 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / ".cache" / "tree"))
 
 from figures import CASES, figure, figures
-from source import source
+from first import MARK, go_first, in_a_session
+from source import source, speed
 from ways import DRIVE_BUFFER, WAYS, Timed, timed
 
-BUILD = ROOT / "build"
 ST_SIZE = 256 << 20
 
 
 def main() -> int:
     """Measure, print, and write build/bench-tape.json."""
-    size, rounds = int(os.environ.get("SIZE", "2048")) << 20, int(os.environ.get("ROUNDS", "5"))
+    priority = go_first()
+    size, rounds = int(os.environ.get("SIZE", "1024")) << 20, int(os.environ.get("ROUNDS", "5"))
     found: dict[str, dict[str, object]] = {"sha256": figure(_sha256(), "MB/s", 1)}
     with tempfile.TemporaryDirectory(prefix="bench-tape-") as folder, source(size) as volume:
-        print(f"{volume.kind}, {size >> 20} MiB, {rounds} rounds, {_host()}")
+        found["source"] = figure(speed(volume), "MB/s", 1)
+        load = os.getloadavg()[0]
+        print(f"{volume.kind}, {size >> 20} MiB, {rounds} rounds, {_host()}, load {load:.1f}, priority {priority}")
+        print(f"  source {found['source']['value']} MB/s, sha256 of hashlib {found['sha256']['value']} MB/s")
         for case in CASES:
             runs: dict[str, list[Timed]] = {way: [] for way in WAYS}
             for number in range(rounds):
@@ -53,14 +58,18 @@ def main() -> int:
             "machine": _host(),
             "source": volume.kind,
             "bytes": size,
-            "drive": "simulated",
+            "drive": "simulated; no real drive was measured",
+            "priority": priority,
+            "load_before": round(load, 1),
+            "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         },
         "drive_buffer": {"value": DRIVE_BUFFER, "unit": "bytes", "runs": 1},
         **found,
     }
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "bench-tape.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    print("No real drive was measured. Figures: build/bench-tape.json")
+    out = Path(os.environ.get("OUT", ROOT / "build" / "bench-tape.json"))
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    print(f"No real drive was measured. Figures: {out}")
     return 0
 
 
@@ -96,4 +105,4 @@ def _show(found: dict[str, dict[str, object]], case: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main() if MARK in sys.argv else in_a_session(__file__))

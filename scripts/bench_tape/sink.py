@@ -13,27 +13,35 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PIECE = 1 << 20
 
 
-def drain(source: int, nowhere: int, rate: int, buffer: int) -> int:
-    """Take everything, at that rate; return the bytes."""
-    taken, start = 0, 0.0
+def drain(
+    source: int,
+    nowhere: int,
+    rate: int,
+    buffer: int,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Take everything, at that rate; return the bytes. What a tape has to wait for is lost: it does not catch up."""
+    taken, written = 0, 0.0  # written: when the last byte so far will be on tape
     while True:
         got = os.splice(source, nowhere, PIECE)  # no copy: it costs the writer nothing
         if not got:
             break
-        if not taken:
-            start = time.monotonic()
         taken += got
         if rate:
-            ahead = (taken - buffer) / rate - (time.monotonic() - start)
+            now = clock()
+            written = max(written, now) + got / rate
+            ahead = written - buffer / rate - now
             if ahead > 0:
-                time.sleep(ahead)
+                sleep(ahead)
     if rate and taken:
-        time.sleep(max(0.0, taken / rate - (time.monotonic() - start)))
+        sleep(max(0.0, written - clock()))
     return taken
 
 

@@ -90,15 +90,15 @@ def ours(source: Source, target: Path) -> None:
 
 def dd(source: Source, target: Path) -> None:
     """Plain dd: nothing is hashed."""
-    flags = ["iflag=direct"] if source.kind != "file in memory" else []
+    flags = ["iflag=direct"] if source.direct else []
     os.execvp("dd", ["dd", f"if={source.path}", f"of={target}", f"bs={BLOCK_SIZE}", "status=none", *flags])
 
 
 def dd_tee(source: Source, target: Path) -> None:
-    """What a careful administrator types."""
-    flags = "iflag=direct" if source.kind != "file in memory" else ""
+    """What a careful administrator types; it is done when the checksum is known, as ours is."""
+    flags = "iflag=direct" if source.direct else ""
     line = (
-        f"dd if={source.path} bs={BLOCK_SIZE} {flags} status=none | tee >(sha256sum > /dev/null)"
+        f"dd if={source.path} bs={BLOCK_SIZE} {flags} status=none | {{ tee >(sha256sum > /dev/null); wait $!; }}"
         f" | dd of={target} bs={BLOCK_SIZE} iflag=fullblock status=none"
     )
     os.execvp("bash", ["bash", "-c", line])
