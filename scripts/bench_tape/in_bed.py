@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / ".cache" / "tree"))
 
-from ways import write_ours
+from source import Source, source
+from ways import OTHERS, WAYS, turns, write_ours
 
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import Device
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_library import ScsiLibrary
@@ -30,28 +31,33 @@ def main() -> None:
     """Measure, and leave the seconds in $BED_OUT/st.json."""
     size, rounds = int(sys.argv[1]), int(sys.argv[2])
     tell(os.environ["BED_CONTROL"], "reset", cartridges={BARCODE: 2 * size}, early_warning=2 << 20, outside=[])
-    volume = Path("/run/volume")
-    with volume.open("wb") as out:
-        for _piece in range(size >> 20):
-            out.write(os.urandom(1 << 20))
     library = ScsiLibrary(os.environ["ETERNUS_TAPE_BED"], lock_dir="/run/lock/bench")
-    runs: dict[str, list[tuple[float, float]]] = {"ours": [], "dd": []}
-    for number in range(rounds):
-        for way in ("ours", "dd") if number % 2 else ("dd", "ours"):
-            with library.load(BARCODE, "bench") as drive:
-                drive.position_file(1 if number else 0)
-                before, start = _cpu(), time.monotonic()
-                if way == "ours":
-                    descriptor = os.open(volume, os.O_RDONLY)
-                    write_ours(Device(str(volume), descriptor, size, block=False), drive, size)
-                    os.close(descriptor)
-                    runs[way].append((time.monotonic() - start, _cpu() - before))
-            if way == "dd":  # the device is for one process at a time; the cartridge stays in the drive
-                device = next(one.device for one in library.inventory().drives if one.barcode == BARCODE)
-                before, start = _cpu(), time.monotonic()
-                subprocess.run(["dd", f"if={volume}", f"of={device}", "bs=512k", "status=none"], check=True)
-                runs[way].append((time.monotonic() - start, _cpu() - before))
-    (Path(os.environ["BED_OUT"]) / "st.json").write_text(json.dumps(runs), encoding="utf-8")
+    runs: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    with source(size) as volume:
+        for number in range(rounds):
+            for way in turns(number):
+                runs[way].append(_run(way, volume, library))
+    found = {"source": volume.kind, "runs": runs}
+    (Path(os.environ["BED_OUT"]) / "st.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def _run(way: str, volume: Source, library: ScsiLibrary) -> tuple[float, float]:
+    """Write the volume from the beginning of the tape; return wall and CPU seconds until it is on tape."""
+    with library.load(BARCODE, "bench") as drive:
+        if way == "ours":
+            drive.position_file(0)
+            drive.write_block(b"label")
+            drive.write_filemark(synchronous=False)
+            before, start = _cpu(), time.monotonic()
+            descriptor = os.open(volume.path, os.O_RDONLY)
+            write_ours(Device(str(volume.path), descriptor, volume.size, block=volume.direct), drive, volume.size)
+            os.close(descriptor)
+            return time.monotonic() - start, _cpu() - before
+    # The device is for one process at a time; the cartridge stays in the drive, rewound. Its close writes a filemark.
+    device = next(one.device for one in library.inventory().drives if one.barcode == BARCODE)
+    before, start = _cpu(), time.monotonic()
+    subprocess.run(OTHERS[way](volume, Path(device)), check=True)
+    return time.monotonic() - start, _cpu() - before
 
 
 def _cpu() -> float:

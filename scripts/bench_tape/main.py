@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / ".cache" / "tree"))
 
 from figures import CASES, figure, figures
-from first import MARK, go_first, in_a_session
+from first import MARK, go_first, in_a_session, run_first
 from source import source, speed
-from ways import DRIVE_BUFFER, WAYS, Timed, timed
+from ways import DRIVE_BUFFER, WAYS, Timed, timed, turns
 
 ST_SIZE = 256 << 20
 
@@ -44,13 +43,12 @@ def main() -> int:
         for case in CASES:
             runs: dict[str, list[Timed]] = {way: [] for way in WAYS}
             for number in range(rounds):
-                ways = list(WAYS)
-                for way in ways[number % len(ways) :] + ways[: number % len(ways)]:  # nobody is always first
+                for way in turns(number):
                     runs[way].append(timed(way, volume, Path(folder), case.rate))
             found |= figures(case.name, runs, size)
             _show(found, case.name)
     if os.environ.get("ST", "1") != "0":
-        found |= _st(rounds)
+        found |= _st(rounds, priority)
         _show(found, "st_driver")
     whole = {
         "host": {
@@ -73,16 +71,18 @@ def main() -> int:
     return 0
 
 
-def _st(rounds: int) -> dict[str, dict[str, object]]:
+def _st(rounds: int, priority: str) -> dict[str, dict[str, object]]:
     """Measure against the kernel's st driver, in the tape bed."""
     with tempfile.TemporaryDirectory(prefix="bench-tape-st-") as out:
         command = ["python3", str(Path(__file__).with_name("in_bed.py")), str(ST_SIZE), str(rounds)]
         boot = [sys.executable, str(ROOT / "scripts" / "tape_bed" / "boot.py"), "--memory", "4096", "--out", out, "--"]
-        done = subprocess.run([*boot, *command], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"the tape bed ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        rows = json.loads((Path(out) / "st.json").read_text(encoding="utf-8"))
-    runs = {way: [Timed(*row) for row in found] for way, found in rows.items()}
+        log = Path(out) / "log"
+        status = run_first([*boot, *command], priority, log)
+        if status != 0:
+            raise SystemExit(f"the tape bed ended with {status}:\n{log.read_text(errors='replace')[-4000:]}")
+        found = json.loads((Path(out) / "st.json").read_text(encoding="utf-8"))
+    print(f"st driver in User-Mode-Linux, one CPU, {found['source']}, {ST_SIZE >> 20} MiB")
+    runs = {way: [Timed(*row) for row in rows] for way, rows in found["runs"].items()}
     return figures("st_driver", runs, ST_SIZE)
 
 

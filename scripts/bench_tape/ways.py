@@ -88,23 +88,39 @@ def ours(source: Source, target: Path) -> None:
     write_ours(Device(str(source.path), reading, source.size, block=True), PipeDrive(writing), source.size)
 
 
-def dd(source: Source, target: Path) -> None:
+def dd(source: Source, target: Path) -> list[str]:
     """Plain dd: nothing is hashed."""
     flags = ["iflag=direct"] if source.direct else []
-    os.execvp("dd", ["dd", f"if={source.path}", f"of={target}", f"bs={BLOCK_SIZE}", "status=none", *flags])
+    return ["dd", f"if={source.path}", f"of={target}", f"bs={BLOCK_SIZE}", "status=none", *flags]
 
 
-def dd_tee(source: Source, target: Path) -> None:
+def dd_tee(source: Source, target: Path) -> list[str]:
     """What a careful administrator types; it is done when the checksum is known, as ours is."""
     flags = "iflag=direct" if source.direct else ""
     line = (
         f"dd if={source.path} bs={BLOCK_SIZE} {flags} status=none | {{ tee >(sha256sum > /dev/null); wait $!; }}"
         f" | dd of={target} bs={BLOCK_SIZE} iflag=fullblock status=none"
     )
-    os.execvp("bash", ["bash", "-c", line])
+    return ["bash", "-c", line]
 
 
-WAYS: dict[str, Callable[[Source, Path], None]] = {"ours": ours, "dd": dd, "dd_tee_sha256sum": dd_tee}
+#: What ours is compared with: the commands.
+OTHERS: dict[str, Callable[[Source, Path], list[str]]] = {"dd": dd, "dd_tee_sha256sum": dd_tee}
+WAYS = ("ours", *OTHERS)
+
+
+def turns(number: int) -> list[str]:
+    """Return the ways in the order of a round: nobody is always first."""
+    first = number % len(WAYS)
+    return [*WAYS[first:], *WAYS[:first]]
+
+
+def _run(way: str, source: Source, target: Path) -> None:
+    if way == "ours":
+        ours(source, target)
+        return
+    command = OTHERS[way](source, target)
+    os.execvp(command[0], command)
 
 
 def timed(way: str, source: Source, folder: Path, rate: int) -> Timed:
@@ -128,7 +144,7 @@ def timed(way: str, source: Source, folder: Path, rate: int) -> Timed:
             status = 1
             try:
                 os.close(held)
-                WAYS[way](source, fifo)
+                _run(way, source, fifo)
                 status = 0
             except (OSError, ValueError, BackupError) as error:
                 print(f"{way}: {error}", file=sys.stderr, flush=True)
