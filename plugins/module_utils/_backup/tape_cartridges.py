@@ -44,7 +44,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
     write_label,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
-from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Drive, Library
+from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
+    Drive,
+    Library,
+    cleaning,
+    is_cleaning,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary, check_barcode
 
 #: Room for a label, an early warning zone and a little data.
@@ -117,14 +122,15 @@ def _ensure(ctx: Context, library: Library, barcodes: Sequence[str], wish: Wish,
     warnings = [text for step in steps if step.row is not None and step.action == "keep" for text in _notes(step.row)]
     if ctx.check_mode or all(step.action == "keep" for step in steps):
         return told(steps, planned(steps), warnings)
-    begun = False
+    done: list[str] = []
     for todo in plan:
         if todo.step.action != "keep":
             try:
                 _apply(ctx, library, todo)
             except BackupError as error:
-                raise with_unchanged(error, error.unchanged, changed=begun or error.changed) from error
-            begun = True
+                left = f"Done already: {', '.join(done)}. {error.unchanged}" if done else error.unchanged
+                raise with_unchanged(error, left, changed=bool(done) or error.changed) from error
+            done.append(todo.step.barcode)
     with ctx.catalog.read() as records:
         return told(steps, records.cartridges(barcodes=barcodes), warnings)
 
@@ -144,6 +150,8 @@ def _seen(records: Records, barcode: str, found: Union[Blank, Contents, BackupEr
 
 def _plan(ctx: Context, library: Library, seen: Seen, wish: Wish) -> _Planned:
     """Look at a cartridge, where the catalog does not tell enough, and say what becomes of it."""
+    if is_cleaning(seen.barcode):
+        raise cleaning(seen.barcode)
     action = decide_unseen(seen, wish)
     if not action:
         if seen.found is None:
@@ -170,8 +178,10 @@ def _read(drive: Drive) -> Union[Blank, Contents, BackupError]:
 
 def _adopted(seen: Seen, contents: Contents, pool: str) -> Cartridge:
     """Return a cartridge whose label stays. What a stranger bears, nothing in the catalog explains."""
-    if seen.row is not None:
-        return replace(seen.row, pool=pool, labelled_at=contents.label.created, files=contents.append_file)
+    row, more = seen.row, bool(contents.entries) or contents.leftover
+    if row is not None:
+        unknown = row.unknown or (more and contents.append_file > row.files)
+        return replace(row, pool=pool, labelled_at=contents.label.created, files=contents.append_file, unknown=unknown)
     label, until = contents.label, [entry.header.keep_until for entry in contents.entries]
     return Cartridge(
         seen.barcode,
@@ -180,10 +190,11 @@ def _adopted(seen: Seen, contents: Contents, pool: str) -> Cartridge:
         label.created,
         bytes_written=contents.bytes_written,
         files=contents.append_file,
-        # A part that is not its copy's last was ended by the end of the medium.
-        full=bool(contents.entries) and not contents.entries[-1].last,
+        # A part that is not its copy's last was ended by the end of the medium; what is left behind the last whole one
+        # may be a part with a damaged trailer, and is not written over.
+        full=contents.leftover or (bool(contents.entries) and not contents.entries[-1].last),
         protected_until=max(filter(None, map(_moment, until)), default=None),
-        unknown=bool(contents.entries),
+        unknown=more,
     )
 
 
@@ -218,7 +229,14 @@ def _apply(ctx: Context, library: Library, one: _Planned) -> None:
             strike_copies(records, step.barcode)
             records.put_cartridge(row)
         label = Label(row.barcode, row.uuid, wish.pool, ctx.clock.now())
-        write_label(drive, label)
+        try:
+            write_label(drive, label)
+        except BackupError as error:
+            left = (
+                f"The catalog knows what was on {step.barcode} no more; where the tape still bears it, tape_scan and "
+                "eternus_reconcile bring it back."
+            )
+            raise with_unchanged(error, left, changed=True) from error
         with ctx.catalog.begin() as records:
             records.put_cartridge(replace(row, labelled_at=label.created, files=1))
 
@@ -264,6 +282,8 @@ def put_blank(
         raise invalid("capacity", capacity, f"Give at least {MINIMUM_CAPACITY} bytes.")
     for barcode in barcodes:
         check_barcode(barcode)
+        if is_cleaning(barcode):
+            raise cleaning(barcode)
     with ctx.catalog.read() as records:
         the_pool(records, pool)
         away = {row.barcode for row in records.cartridges(barcodes=barcodes) if row.exported_at is not None}

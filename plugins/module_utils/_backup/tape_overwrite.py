@@ -104,7 +104,7 @@ def _label(seen: Seen, contents: Contents, wish: Wish) -> str:
         _refuse_protected(row, wish)
     uuid = contents.label.uuid
     explained = row is not None and row.uuid == uuid and contents.append_file <= row.files
-    if contents.entries and not explained and uuid not in wish.force_labels:
+    if (contents.entries or contents.leftover) and not explained and uuid not in wish.force_labels:
         raise _unexplained(seen.barcode, uuid, len(contents.entries))
     return "label"
 

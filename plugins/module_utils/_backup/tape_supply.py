@@ -26,7 +26,12 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.relabelling
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_common import new_cartridge, wrong_pool
 from ansible_collections.eternus.backup.plugins.module_utils._backup.tape_desk import TapeDesk, note_bad_cartridge
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge, PoolKind, TapePool
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Cartridge,
+    PoolKind,
+    TapePool,
+    TapeState,
+)
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import (
     Blank,
@@ -223,11 +228,27 @@ class Supply:
         if row.labelled_at is None and label_was_intended(row, contents):
             return self._label(drive, row)
         self._same_label(row, contents)
-        with self._ctx.catalog.read() as records:
+        with self._ctx.catalog.begin() as records:
             living = _living_files(records, row.barcode)
+            self._note_strangers(records, row, contents)
         if max(living, default=0) >= contents.append_file:
             raise suspect(row.barcode, f"it ends before tape file {max(living)}, which holds a part of a living copy")
         return contents
+
+    @staticmethod
+    def _note_strangers(records: Records, row: Cartridge, contents: Contents) -> None:
+        """Note parts that the catalog does not know, before what is appended hides how many there were.
+
+        A catalog that was brought back from an older export may not know that they live. What this catalog's own
+        writers left when they died between a trailer and its record is theirs, and unfinished.
+        """
+        strange = [entry.header for entry in contents.entries if entry.header.data_file >= row.files]
+        backups = {one.id: one for one in records.backups(ids=[header.backup_id for header in strange])}
+        for header in strange:
+            copies = backups[header.backup_id].tape if header.backup_id in backups else ()
+            if not any(one.number == header.copy and one.state is not TapeState.WRITTEN for one in copies):
+                records.put_cartridge(replace(row, unknown=True))
+                return
 
     def _recycle(self, drive: Drive, row: Cartridge) -> Optional[Contents]:
         """Write over a cartridge on which nothing lives; None when something does after all.

@@ -43,11 +43,15 @@ class Blank:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a labelled cartridge holds. ``append_file`` is the tape file of the next header."""
+    """What a labelled cartridge holds. ``append_file`` is the tape file of the next header.
+
+    ``leftover``: something is recorded behind the last whole part: what a crash left, or a part with a damaged trailer.
+    """
 
     label: Label
     entries: tuple[Entry, ...]
     append_file: int
+    leftover: bool = False
 
     @property
     def bytes_written(self) -> int:
@@ -125,18 +129,19 @@ def read_contents(drive: Drive) -> Contents | Blank:
     if isinstance(label, Blank):
         return label
     try:
-        parts = max(0, drive.end_of_data().file - 1) // 3
+        end = drive.end_of_data().file
+        parts = max(0, end - 1) // 3
         while parts:
             try:
                 trailer = parse_trailer(read_text(drive, 3 * parts), drive.barcode)
-                return Contents(label, trailer.contents, 3 * parts + 1)
+                return Contents(label, trailer.contents, 3 * parts + 1, end > 3 * parts + 1)
             except (BackupError, EndOfData):
                 # Only the last trailer may be cut off; a damaged one inside is never written over.
-                if 3 * parts + 1 < drive.end_of_data().file:
+                if 3 * parts + 1 < end:
                     raise
                 parts -= 1
     except MediumError as error:
         raise suspect(drive.barcode, f"its table of contents cannot be read ({error})") from error
     except DriveLost as error:
         raise lost(drive, error) from error
-    return Contents(label, (), 1)
+    return Contents(label, (), 1, end > 1)

@@ -170,6 +170,16 @@ def is_cleaning(barcode: str) -> bool:
     return barcode.upper().startswith("CLN") or (len(barcode) == 8 and barcode.upper().endswith("CU"))
 
 
+def cleaning(barcode: str) -> BackupError:
+    """Return the error for a cleaning cartridge, which is left to the library."""
+    return BackupError(
+        ErrorClass.NO_CARTRIDGE,
+        f"Cartridge {barcode} is a cleaning cartridge: it holds no data, and is left to the library.",
+        next_step="Name a data cartridge.",
+        barcode=barcode,
+    )
+
+
 def outside(barcode: str, element: str) -> BackupError:
     """Return the error for a cartridge that lies in an import/export slot."""
     return BackupError(

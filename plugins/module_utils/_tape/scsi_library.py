@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
@@ -25,6 +25,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     Inventory,
     MediumError,
     Slot,
+    cleaning,
     is_cleaning,
     outside,
 )
@@ -149,6 +150,8 @@ class ScsiLibrary:
         """Add who uses a drive, and what is wrong with it."""
         if bay.device is None or bay.problem:
             return bay
+        if is_cleaning(bay.place.barcode):  # the library has put it there
+            return replace(bay, problem="a cleaning cartridge is in it")
         use = self._locks.used(self._lock_of(bay))
         use = use if use.owner else look_at(bay.device.path)
         problem = use.problem
@@ -215,7 +218,7 @@ class ScsiLibrary:
         holder = next((bay for bay in bays if bay.place.barcode == barcode), None)
         slot = next((one for one in status.slots if one.barcode == barcode), None)
         if is_cleaning(barcode):
-            raise self._no_cartridge(barcode, "is a cleaning cartridge: it is left to the library")
+            raise cleaning(barcode)
         if holder is None and slot is None:
             raise self._no_cartridge(barcode, f"is not in the library {self.path}")
         if slot is not None and slot.outside:

@@ -28,6 +28,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     DriveStatus,
     Inventory,
     Slot,
+    cleaning,
     is_cleaning,
     outside,
     suspect,
@@ -180,12 +181,7 @@ class VirtualLibrary:
         """Load a cartridge into a free drive; one that lies outside, or cleans drives, is ``no_cartridge``."""
         check_barcode(barcode)
         if is_cleaning(barcode):
-            raise BackupError(
-                ErrorClass.NO_CARTRIDGE,
-                f"Cartridge {barcode} is a cleaning cartridge: it holds no data.",
-                next_step="Name a data cartridge.",
-                barcode=barcode,
-            )
+            raise cleaning(barcode)
         lock = -1
         with self._entered() as (directory, count):
             if not _exists(barcode, directory) and _exists(f"{_OUTSIDE}/{barcode}", directory):

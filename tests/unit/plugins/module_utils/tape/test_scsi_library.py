@@ -328,6 +328,22 @@ def test_an_empty_drive_that_is_offline_is_not_loaded(host: StHost, library: Scs
     assert [drive.problem for drive in library.inventory().drives] == ["offline", ""]
 
 
+@pytest.mark.rule("R10.9")
+def test_a_drive_that_the_library_cleans_is_left_alone(host: StHost) -> None:
+    host.reset("A1", "A2", "CLN001L1")
+    library = host.scsi()
+    status = library._changer.status()
+    cleaner = next(slot for slot in status.slots if slot.barcode == "CLN001L1")
+    library._changer.load(cleaner.number, status.drives[0].number)
+    assert "cleaning" in library.inventory().drives[0].problem
+    with library.load("A1", "me"), pytest.raises(BackupError) as caught, library.load("A2", "you"):
+        pass
+    assert caught.value.error_class.value == "busy"
+    slot = library.inventory().slot("CLN001L1")
+    assert slot is not None
+    assert slot.drive == "drive0"
+
+
 def test_what_was_written_comes_back_from_either_drive(library: ScsiLibrary) -> None:
     buffer = memoryview(bytearray(1024))
     with library.load("A1", "me") as drive:
