@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import CURRENT
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog import version1
 from ansible_collections.eternus.backup.tests.unit.support.documented import assert_documented
 from ansible_collections.eternus.backup.tests.unit.support.run_module import run_module
@@ -99,10 +100,10 @@ def test_upgrade_check_do_and_again(old: Path) -> None:
     assert planned["changed"] and (old / "catalog.db").read_bytes() == before
     first = done("upgraded", old, diff=True)
     assert first["changed"] and first["diff"] == planned["diff"]
-    assert (first["previous_version"], first["schema_version"]) == (1, 2)
+    assert (first["previous_version"], first["schema_version"]) == (1, CURRENT)
     assert_documented("eternus_catalog", first)
     again = done("upgraded", old)
-    assert not again["changed"] and again["previous_version"] == 2
+    assert not again["changed"] and again["previous_version"] == CURRENT
     refused("catalog_unavailable", "upgraded", old / "nowhere")
 
 
