@@ -146,7 +146,7 @@ def restore(ctx: Context, desk: TapeDesk, wanted: Wanted) -> TapeRestorePlan:
     except BackupError as error:
         with beat.transaction() as records:
             records.mark_undefined(_marker(ctx, plan, error.message))
-            note_bad_cartridge(records, error)
+            _note_bad(ctx, records, plan, error)
             beat.end(records)
         raise _left_undefined(plan, error) from error
     with beat.transaction() as records:
@@ -180,11 +180,16 @@ def _with_another(ctx: Context, plan: TapeRestorePlan, error: BackupError, beat:
     told = f"Tape copy {plan.copy.number} of backup {plan.backup.id} could not be read: {error.message}"
     copy = plan.others[0]
     with beat.transaction() as records:
-        note_bad_cartridge(records, error)
-        if cartridge_at_fault(error):
-            prove(records, plan.backup.id, plan.copy, ctx.clock.now(), False)
+        _note_bad(ctx, records, plan, error)
         parts = parts_to_read(records, plan.backup.id, copy)
     return replace(plan, copy=copy, parts=parts, others=plan.others[1:], warnings=(*plan.warnings, told))
+
+
+def _note_bad(ctx: Context, records: Records, plan: TapeRestorePlan, error: BackupError) -> None:
+    """Write down that the copy is not whole, where its cartridge is at fault: it proves nothing any more."""
+    note_bad_cartridge(records, error)
+    if cartridge_at_fault(error):
+        prove(records, plan.backup.id, plan.copy, ctx.clock.now(), False)
 
 
 def _begin(ctx: Context, plan: TapeRestorePlan, wanted: Wanted) -> Sequence[Lease]:

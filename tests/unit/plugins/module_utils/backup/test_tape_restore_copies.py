@@ -65,6 +65,7 @@ def test_where_both_are_damaged_the_target_is_undefined_and_the_error_names_the_
         restore(house.context(), house.desk, WANTED)
     assert caught.value.error_class.value == "checksum_mismatch"
     assert caught.value.details["barcode"] == "A2"
+    assert [copy.verified_ok for copy in house.get("NEW").tape] == [False, False]  # it proves nothing any more
     with house.catalog.read() as records:
         assert records.undefined_targets()
         assert all(one.suspect for one in records.cartridges())
