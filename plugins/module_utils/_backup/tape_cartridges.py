@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
@@ -43,7 +42,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge imp
     read_contents,
     write_label,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label
+from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label, kept_until
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Drive,
     Library,
@@ -182,7 +181,7 @@ def _adopted(seen: Seen, contents: Contents, pool: str) -> Cartridge:
     if row is not None:
         unknown = row.unknown or (more and contents.append_file > row.files)
         return replace(row, pool=pool, labelled_at=contents.label.created, files=contents.append_file, unknown=unknown)
-    label, until = contents.label, [entry.header.keep_until for entry in contents.entries]
+    label = contents.label
     return Cartridge(
         seen.barcode,
         label.uuid,
@@ -193,17 +192,9 @@ def _adopted(seen: Seen, contents: Contents, pool: str) -> Cartridge:
         # A part that is not its copy's last was ended by the end of the medium; what is left behind the last whole one
         # may be a part with a damaged trailer, and is not written over.
         full=contents.leftover or (bool(contents.entries) and not contents.entries[-1].last),
-        protected_until=max(filter(None, map(_moment, until)), default=None),
+        protected_until=kept_until(contents.entries),
         unknown=more,
     )
-
-
-def _moment(text: str) -> Optional[datetime]:
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
 
 
 def _apply(ctx: Context, library: Library, one: _Planned) -> None:

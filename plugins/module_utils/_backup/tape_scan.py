@@ -9,16 +9,16 @@ Every cartridge is tried, whatever became of the others. Nothing is written, nei
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, combined
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Blank
-from ansible_collections.eternus.backup.plugins.module_utils._tape.format import FORMAT_VERSION, Entry, Header
+from ansible_collections.eternus.backup.plugins.module_utils._tape.format import FORMAT_VERSION, Entry, kept_until
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import Inventory, Library, Slot
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scan import Scanned, Unsupported, scan
 
@@ -135,7 +135,7 @@ def _tell(told: _Told, slot: Slot, found: object, capacity: int) -> None:
 
 def shown(found: Scanned, capacity: int = 0) -> dict[str, Any]:
     """Return a cartridge in the shape that drift_scan.py reads; what is not known is empty."""
-    entries = found.entries
+    entries, until = found.entries, kept_until(found.entries)
     groups: dict[tuple[str, int, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.header.backup_id, entry.header.copy, entry.header.run), []).append(entry)
@@ -150,7 +150,7 @@ def shown(found: Scanned, capacity: int = 0) -> dict[str, Any]:
         "capacity": capacity,
         # A part that is not its copy's last was ended by the end of the medium.
         "full": bool(entries) and not entries[-1].last,
-        "protected_until": _latest(entry.header for entry in entries),
+        "protected_until": until.isoformat() if until else "",
         "problems": list(found.problems),
         "copies": [_copy(group) for group in groups.values()],
     }
@@ -184,17 +184,3 @@ def _copy(group: Sequence[Entry]) -> dict[str, Any]:
             for entry in group
         ],
     }
-
-
-def _latest(headers: Iterable[Header]) -> str:
-    """Return the latest ``keep_until``, empty where none is told."""
-    found = [moment for header in headers for moment in [_moment(header.keep_until)] if moment is not None]
-    return max(found).isoformat() if found else ""
-
-
-def _moment(text: str) -> Optional[datetime]:
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None

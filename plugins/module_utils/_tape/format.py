@@ -10,10 +10,10 @@ file 0 is the LABEL; backup part k lies in files 1+3k HEADER, 2+3k DATA (the ima
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any, Optional, TypeVar
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import suspect
@@ -206,6 +206,19 @@ def _parse_entry(value: Any) -> Entry:
         raise ValueError("an entry is no object")
     own = {field.name: _field(value, field.name, str(field.type)) for field in fields(Entry) if field.name != "header"}
     return Entry(header=_parse(Header, value), **own)
+
+
+def kept_until(entries: Iterable[Entry]) -> Optional[datetime]:
+    """Return the latest day (UTC) until which any of these parts is kept; None where none tells one."""
+    return max(filter(None, (_moment(entry.header.keep_until) for entry in entries)), default=None)
+
+
+def _moment(text: str) -> Optional[datetime]:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
 
 
 def foreign(barcode: str, why: str) -> BackupError:

@@ -49,7 +49,6 @@ SET_BOOLEANS = 0x30000000
 SCSI2_LOGICAL = 0x800
 
 _EOT, _EOD, _WRITE_PROTECTED, _ONLINE, _DOOR_OPEN = 0x20000000, 0x08000000, 0x04000000, 0x01000000, 0x00040000
-_CLEANING = 0x00008000
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,6 @@ class Status:
     def online(self) -> bool:
         """Tell whether a cartridge is in the drive, and ready."""
         return bool(self.flags & _ONLINE) and not self.flags & _DOOR_OPEN
-
-    @property
-    def wants_cleaning(self) -> bool:
-        """Tell whether the drive asks to be cleaned."""
-        return bool(self.flags & _CLEANING)
 
 
 def command(descriptor: int, op: Op, count: int = 1) -> None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Contents, read_contents, write_label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.device import open_device
@@ -38,6 +40,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.writer import
 )
 
 NOW = datetime(2026, 1, 5, 20, 10, tzinfo=timezone.utc)
+BLOCK = 512 * 1024
 MIB = 1 << 20
 SOURCE = "600000E00D2A0000002A011500010000"
 TARGET = "600000E00D2A0000002A011500020000"
@@ -53,6 +56,23 @@ def flip(path: Path, offset: int) -> None:
         byte = file.read(1)[0]
         file.seek(offset)
         file.write(bytes([byte ^ 1]))
+
+
+def write_files(drive: Drive, *sizes: int) -> None:
+    """Write tape files of so many bytes, in blocks of 512 KiB."""
+    for size in sizes:
+        for start in range(0, size, BLOCK):
+            assert drive.write_block(noise(min(BLOCK, size - start), start)) is WriteOutcome.WRITTEN
+        drive.write_filemark(synchronous=False)
+
+
+def refused(error_class: str, act: Callable[..., object], *args: object) -> BackupError:
+    """Expect that this is refused with that class, and a next step."""
+    with pytest.raises(BackupError) as caught:
+        act(*args)
+    assert caught.value.error_class.value == error_class
+    assert caught.value.next_step
+    return caught.value
 
 
 class TrippingDrive(VirtualDrive):

@@ -14,7 +14,6 @@ import threading
 
 import pytest
 
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._tape.cartridge import Blank, read_label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     EndOfData,
@@ -23,30 +22,22 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
     WriteOutcome,
 )
 from ansible_collections.eternus.backup.tests.unit.support.module_paths import TREE
-from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, SOURCE, TARGET, Bed, noise
-
-BLOCK = 512 * 1024
+from ansible_collections.eternus.backup.tests.unit.support.tape_bed import (
+    BLOCK,
+    MIB,
+    SOURCE,
+    TARGET,
+    Bed,
+    noise,
+    refused,
+    write_files,
+)
 
 
 @pytest.fixture
 def library(plain: Bed):
     plain.library.create({"A1": 8 * MIB, "A2": 8 * MIB, "A3": 8 * MIB})
     return plain.library
-
-
-def write_files(drive, *sizes: int) -> None:
-    for size in sizes:
-        for start in range(0, size, BLOCK):
-            assert drive.write_block(noise(min(BLOCK, size - start), start)) is WriteOutcome.WRITTEN
-        drive.write_filemark(synchronous=False)
-
-
-def refused(error_class: str, act, *args) -> BackupError:
-    with pytest.raises(BackupError) as caught:
-        act(*args)
-    assert caught.value.error_class.value == error_class
-    assert caught.value.next_step
-    return caught.value
 
 
 def test_a_new_cartridge_is_blank(library) -> None:

@@ -173,7 +173,9 @@ def test_where_no_other_copy_is_the_target_is_undefined_until_a_restore_succeeds
     assert "A2" in marker.reason
     for name, content in whole.items():
         Path(name).write_bytes(content)
-    restore(house.context(), house.desk, WANTED)
+    # The copy counts as refuted now: only a restore that names its backup reads it again.
+    failed("checksum_mismatch", restore, house.context(), house.desk, WANTED)
+    restore(house.context(), house.desk, replace(WANTED, backup_id="NEW"))
     assert house.file(1).read_bytes() == house.contents["NEW"]
     assert not undefined(house)
 

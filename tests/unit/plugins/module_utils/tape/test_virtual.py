@@ -11,15 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     MediumError,
     WriteOutcome,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary
-from ansible_collections.eternus.backup.tests.unit.support.tape_bed import MIB, Bed, noise
-
-BLOCK = 512 * 1024
+from ansible_collections.eternus.backup.tests.unit.support.tape_bed import BLOCK, MIB, Bed, refused, write_files
 
 
 @pytest.fixture
@@ -27,21 +24,6 @@ def library(tmp_path: Path) -> VirtualLibrary:
     library = VirtualLibrary(str(tmp_path / "library"))
     library.create({"A1": 8 * MIB, "A2": 8 * MIB, "A3": 8 * MIB})
     return library
-
-
-def write_files(drive, *sizes: int) -> None:
-    for size in sizes:
-        for start in range(0, size, BLOCK):
-            assert drive.write_block(noise(min(BLOCK, size - start), start)) is WriteOutcome.WRITTEN
-        drive.write_filemark(synchronous=False)
-
-
-def refused(error_class: str, act, *args) -> BackupError:
-    with pytest.raises(BackupError) as caught:
-        act(*args)
-    assert caught.value.error_class.value == error_class
-    assert caught.value.next_step
-    return caught.value
 
 
 def test_writing_truncates_what_follows(library: VirtualLibrary, tmp_path: Path) -> None:
