@@ -38,13 +38,13 @@ options:
   use_tls:
     description:
       - Whether to use https. Without it the password and everything else go over the network in the clear.
-      - Falls back to the environment variable E(ETERNUS_USE_TLS).
+      - No environment variable switches it off; whoever does so is warned.
     type: bool
     default: true
   validate_certs:
     description:
       - Whether to verify the array's certificate.
-      - Falls back to the environment variable E(ETERNUS_VALIDATE_CERTS).
+      - No environment variable switches it off; whoever does so is warned.
     type: bool
     default: true
   ca_path:

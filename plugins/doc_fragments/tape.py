@@ -98,13 +98,11 @@ options:
   use_tls:
     description:
       - Whether to use https. Without it the password and everything else go over the network in the clear.
-      - Falls back to the environment variable E(ETERNUS_USE_TLS).
     type: bool
     default: true
   validate_certs:
     description:
       - Whether to verify the array's certificate.
-      - Falls back to the environment variable E(ETERNUS_VALIDATE_CERTS).
     type: bool
     default: true
   ca_path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.warnings import warn
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
@@ -58,8 +59,9 @@ def array_args() -> dict[str, Any]:
         "port": _env("ETERNUS_PORT", type="int"),
         "username": _env("ETERNUS_USERNAME", type="str", required=True),
         "password": _env("ETERNUS_PASSWORD", type="str", required=True, no_log=True),
-        "use_tls": _env("ETERNUS_USE_TLS", type="bool", default=True),
-        "validate_certs": _env("ETERNUS_VALIDATE_CERTS", type="bool", default=True),
+        # No variable of the environment takes the protection away: only whoever writes the task does.
+        "use_tls": {"type": "bool", "default": True},
+        "validate_certs": {"type": "bool", "default": True},
         "ca_path": _env("ETERNUS_CA_PATH", type="path"),
         "request_timeout": _env("ETERNUS_REQUEST_TIMEOUT", type="float", default=60.0),
         "peers": {"type": "list", "elements": "dict", "default": [], "options": _peer_args()},
@@ -104,7 +106,7 @@ def array_options(params: Mapping[str, Any]) -> ArrayOptions:
         raise invalid("port", port, "Give a port between 1 and 65535.")
     if not params["request_timeout"] > 0:
         raise invalid("request_timeout", params["request_timeout"], "Give a number of seconds above 0.")
-    return ArrayOptions(
+    found = ArrayOptions(
         host=params["host"],
         username=params["username"],
         password=params["password"],
@@ -114,6 +116,16 @@ def array_options(params: Mapping[str, Any]) -> ArrayOptions:
         ca_path=params["ca_path"] or "",
         request_timeout=params["request_timeout"],
     )
+    _warn_of(found)
+    return found
+
+
+def _warn_of(options: ArrayOptions) -> None:
+    """Say loudly that the password is not protected; Ansible shows such a warning once, also when the task fails."""
+    if not options.use_tls:
+        warn(f"use_tls is off: the password for {options.url} and everything else go over the network in the clear.")
+    elif not options.validate_certs:
+        warn(f"validate_certs is off: whoever answers at {options.url} gets the password, be it the array or not.")
 
 
 def every_array(params: Mapping[str, Any]) -> list[ArrayOptions]:

@@ -59,7 +59,7 @@ class Connection:
         self._wbem.session.trust_env = False
         # Methods are not idempotent: whatever pywbem's version would retry, nothing is sent twice.
         for scheme in ("https://", "http://"):
-            self._wbem.session.mount(scheme, guarded_adapter())
+            self._wbem.session.mount(scheme, guarded_adapter(verify=options.validate_certs))
 
     def close(self) -> None:
         """Give back the connection."""

@@ -19,6 +19,7 @@ ANSWER_LOST = "Whether the array carried the request out is not known."
 
 _PLAIN_HTTP_MARKS = ("wrong_version_number", "wrong version number", "record layer failure", "record_layer_failure")
 _TLS_MARKS = ("certificate", "ssl", "hostname", "tlsv1", "handshake")
+_OLD_TLS_MARKS = ("protocol version", "protocol_version", "unsupported protocol", "unsupported_protocol")
 _REASON = re.compile(r"\[Errno -?\d+\] ([A-Za-z][^)'\"]*)")
 
 _ACCESS_DENIED = 2
@@ -109,9 +110,10 @@ def _http_error(error: Any, options: ArrayOptions, *, acting: bool) -> BackupErr
         return not_authorized(options)
     if error.status == 400 and not options.use_tls and speaks_tls(options):
         return _mismatch(options)
+    elsewhere = " It leads elsewhere, and is not followed." if 300 <= error.status < 400 else ""
     return BackupError(
         ErrorClass.ARRAY_ERROR,
-        f"The array at {options.url} answered HTTP status {error.status}.",
+        f"The array at {options.url} answered HTTP status {error.status}.{elsewhere}",
         next_step="Check that host and port lead to the array's SMI-S agent.",
         unchanged=ANSWER_LOST if acting else NOTHING_CHANGED,
         code=error.status,
@@ -155,8 +157,12 @@ def _tls_failed(lower: str, options: ArrayOptions) -> BackupError:
         what = f"The certificate is not for the name {options.host}."
     elif "expired" in lower:
         what = "The certificate has expired."
+    elif "not yet valid" in lower:
+        what = "The certificate is not valid yet; one of the two clocks may be wrong."
     elif "self-signed" in lower or "self signed" in lower or "issuer" in lower:
         what = "The certificate is signed by an authority that is not trusted here."
+    elif any(mark in lower for mark in _OLD_TLS_MARKS):
+        what = "It offers no TLS 1.2 or newer."
     else:
         what = "The TLS handshake failed."
     return BackupError(

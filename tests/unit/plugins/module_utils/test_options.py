@@ -114,18 +114,17 @@ def test_the_catalog_has_a_default_and_can_be_named() -> None:
     assert _options.catalog_url({"catalog_url": "sqlite:////tmp/x.db"}) == "sqlite:////tmp/x.db"
 
 
-def test_every_connection_option_falls_back_to_the_environment() -> None:
+def test_every_connection_option_falls_back_to_the_environment_but_those_that_protect_it() -> None:
     specs = {**_options.array_args(), **_options.catalog_args()}
     peers = specs.pop("peers")["options"]
     assert not any("fallback" in spec for spec in peers.values()), "the environment is for the main connection alone"
-    names = {spec["fallback"][1][0] for spec in specs.values()}
+    assert {name for name, spec in specs.items() if "fallback" not in spec} == {"use_tls", "validate_certs"}
+    names = {spec["fallback"][1][0] for spec in specs.values() if "fallback" in spec}
     assert names == {
         "ETERNUS_HOST",
         "ETERNUS_PORT",
         "ETERNUS_USERNAME",
         "ETERNUS_PASSWORD",
-        "ETERNUS_USE_TLS",
-        "ETERNUS_VALIDATE_CERTS",
         "ETERNUS_CA_PATH",
         "ETERNUS_REQUEST_TIMEOUT",
         "ETERNUS_CATALOG",
