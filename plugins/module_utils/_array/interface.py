@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Callable, Protocol
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
     Capabilities,
@@ -17,6 +18,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
     Session,
     Volume,
 )
+
+#: Makes what a request happens inside.
+Around = Callable[[], AbstractContextManager[None]]
 
 
 class Array(Protocol):
@@ -47,6 +51,9 @@ class Array(Protocol):
 
     def sessions(self) -> Sequence[Session]:
         """Return every copy session, by one enumeration however many are wanted."""
+
+    def guarded(self, around: Around) -> AbstractContextManager[None]:
+        """Within the block, send each changing request inside ``around()``: what that raises keeps it back."""
 
     def start(self, copy_type: CopyType, pairs: Sequence[Pair], *, track: bool = False) -> Sequence[Outcome]:
         """Start copies from source to target. ``unsupported_copy`` where not offered. ``track``: QuickOPC."""

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Answer, Connection
+from ansible_collections.eternus.backup.plugins.module_utils._array.interface import Around
 from ansible_collections.eternus.backup.plugins.module_utils._array.mapping import Offer, sync_type
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, Wait, wait_until
@@ -26,6 +28,7 @@ class Replication:
 
     :param service: its object path. :param offer: what it offers.
     :param busy: how often, and how long in all, a request that met ``32787 device busy`` is sent again.
+    :param around: what each sending of a request happens inside.
     """
 
     connection: Connection
@@ -33,6 +36,7 @@ class Replication:
     offer: Offer
     busy: Wait
     clock: Clock
+    around: Around = nullcontext
 
     def create(self, copy_type: CopyType, source: Any, target: Any, *, track: bool) -> Answer:
         """Start one copy."""
@@ -87,9 +91,10 @@ class Replication:
         return {}
 
     def _act(self, method: str, not_found: int, **params: Any) -> Answer:
-        look: Callable[[], Answer] = lambda: self.connection.act(  # noqa: E731
-            self.service, method, not_found=not_found, **params
-        )
+        def look() -> Answer:
+            with self.around():
+                return self.connection.act(self.service, method, not_found=not_found, **params)
+
         return wait_until(look, lambda answer: answer.code not in codes.RETRY, self.busy, self.clock).last
 
     @staticmethod

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes, paths, reading
+from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes, paths, reading, values
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import Action
 from ansible_collections.eternus.backup.plugins.module_utils._array.codes import Act
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Answer, Connection
+from ansible_collections.eternus.backup.plugins.module_utils._array.interface import Around
 from ansible_collections.eternus.backup.plugins.module_utils._array.jobs import Ending, Pending, Settling
 from ansible_collections.eternus.backup.plugins.module_utils._array.mapping import Offer
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
@@ -71,6 +73,7 @@ class WbemArray:
         self._offer: Optional[Offer] = None
         self._believed = False
         self._session_paths: dict[Any, Any] = {}
+        self._around: Around = nullcontext
 
     @property
     def serial(self) -> str:
@@ -79,7 +82,8 @@ class WbemArray:
             found = self._connection.names(cim.PRODUCT_CLASS)
             if not found:
                 raise _no_eternus(cim.PRODUCT_CLASS)
-            self._serial = str(found[0].keybindings["IdentifyingNumber"])
+            with self._connection.understood():
+                self._serial = values.key(found[0], "IdentifyingNumber")
             if self._kept.get("serial") != self._serial:
                 self._kept = {}
         return self._serial
@@ -149,6 +153,15 @@ class WbemArray:
         found = list(reading.sessions(self._connection, lambda path, other: self._array_of(path, other, ours)))
         self._session_paths = {session.key: path for session, path in found}
         return [session for session, _path in found]
+
+    @contextmanager
+    def guarded(self, around: Around) -> Iterator[None]:
+        """Within the block, send each changing request inside ``around()``: what that raises keeps it back."""
+        before, self._around = self._around, around
+        try:
+            yield
+        finally:
+            self._around = before
 
     def start(self, copy_type: CopyType, pairs: Sequence[Pair], *, track: bool = False) -> Sequence[Outcome]:
         """Start copies from source to target. ``unsupported_copy`` where not offered. ``track``: QuickOPC."""
@@ -230,7 +243,7 @@ class WbemArray:
         shows: Callable[[Optional[Session]], bool],
     ) -> Sequence[Outcome]:
         pending = [
-            Pending(pair, answer.out.get("Job"))
+            Pending(pair, values.path(answer.out.get("Job")))
             for pair, answer in zip(pairs, answers)
             if answer.code == codes.JOB_STARTED
         ]
@@ -250,7 +263,9 @@ class WbemArray:
         return answer.code == codes.NOT_SUPPORTED and self.ask_anew() and lists not in self._offered().actions
 
     def _replication(self) -> Replication:
-        return Replication(self._connection, self._service_path(), self._offered(), self._busy, self._clock)
+        return Replication(
+            self._connection, self._service_path(), self._offered(), self._busy, self._clock, self._around
+        )
 
     def _recognize(self) -> None:
         """Ask for the serial: what was kept is of use only for the same array."""
@@ -282,8 +297,9 @@ class WbemArray:
         if not found:
             return Offer(frozenset(), frozenset())
         instance = found[0]
-        types = frozenset(map(int, instance.get("SupportedReplicationTypes") or ()))
-        actions = frozenset(int(action) for name in _OFFER[1:] for action in instance.get(name) or ())
+        with self._connection.understood():
+            types, *others = (values.numbers(instance.get(name), name) for name in _OFFER)
+        actions = frozenset[int]().union(*others)
         offer = Offer(types, actions)
         mirror = offer.replication_type(CopyType.EC) or offer.replication_type(CopyType.REC)
         return Offer(
@@ -299,13 +315,15 @@ class WbemArray:
             return frozenset()
         answer = self._connection.ask(path, "GetSupportedOperations", ReplicationType=_uint16(kind))
         known = answer.out.get("SupportedOperations") if answer.code == codes.OK else None
-        return frozenset(map(int, known or ()))
+        with self._connection.understood():
+            return values.numbers(known, "SupportedOperations")
 
     def _ask_maximum(self, path: Any, kind: int) -> int:
         answer = self._connection.ask(
             path, "GetSupportedMaximum", ReplicationType=_uint16(kind), Component=_uint16(cim.TARGETS_PER_SOURCE)
         )
-        return int(answer.out.get("MaxValue") or 0) if answer.code == codes.OK else 0
+        with self._connection.understood():
+            return values.whole(answer.out.get("MaxValue"), "MaxValue") if answer.code == codes.OK else 0
 
     def _system(self) -> str:
         return paths.system_name(self._service_path())

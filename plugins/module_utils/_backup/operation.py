@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.fuse import fuse
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
 from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, entry_of
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
@@ -41,17 +43,36 @@ class Operation:
     def transaction(self) -> Iterator[Records]:
         """Open a catalog transaction that a lost lease forbids: an owner that slept too long changes nothing."""
         with self.ctx.catalog.begin() as records:
-            records.fence(self.leases)
+            with _by_name(records):
+                records.fence(self.leases)
             yield records
 
-    def before_act(self) -> None:
-        """Renew the leases, or fail, right before the array is changed."""
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Surround one request that changes the array: not sent without the leases, nor after they may be another's."""
+        with fuse(self.before_act()):
+            yield
+
+    def before_act(self) -> float:
+        """Look whether the leases are still ours, and renew them in time; return the seconds that they last at least.
+
+        The catalog is asked each time: no clock tells how long this process, or its whole machine, was stopped.
+        """
         clock = self.ctx.clock
-        if clock.monotonic() - self._renewed < self.ctx.lease_seconds / 8:
-            return
-        with self.ctx.catalog.begin() as records:
-            self.leases = records.renew_leases(self.leases, clock.now(), self.ctx.lease_seconds)
-        self._renewed = clock.monotonic()
+        now = clock.now()
+        left = self._left(now)
+        if clock.monotonic() - self._renewed < self.ctx.lease_seconds / 8 and left > self.ctx.lease_seconds * 7 / 8:
+            with self.ctx.catalog.read() as records, _by_name(records):
+                records.fence(self.leases)
+            return left
+        renewed = clock.monotonic()
+        with self.ctx.catalog.begin() as records, _by_name(records):
+            self.leases = records.renew_leases(self.leases, now, self.ctx.lease_seconds)
+        self._renewed = renewed
+        return self._left(clock.now())
+
+    def _left(self, now: datetime) -> float:
+        return min(((one.expires_at - now).total_seconds() for one in self.leases), default=self.ctx.lease_seconds)
 
     def intend(self, records: Records, steps: Sequence[ArrayStep]) -> list[JournalEntry]:
         """Journal what is about to happen, in the caller's transaction."""

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
+
+_OWNER = re.compile(r"(job .+ on )?(?P<host>\S+), process (?P<process>\d+) \[(?P<start>\d+) (?P<namespace>\S+)\]")
 
 
 def _start_of(pid: int) -> str:
@@ -33,10 +36,10 @@ def _boot_id() -> str:
 
 
 def default_owner() -> str:
-    """Return host, process, its start, its process namespace, and Tower's job where there is one."""
+    """Return Tower's job where there is one, host, process; in brackets its start and its process namespace."""
     job = os.environ.get("TOWER_JOB_ID") or os.environ.get("AWX_JOB_ID") or os.environ.get("JOB_ID")
-    mine = f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}:{_namespace()}"
-    return f"{mine}:job-{job}" if job else mine
+    mine = f"{socket.gethostname()}, process {os.getpid()} [{_start_of(os.getpid())} {_namespace()}]"
+    return f"job {job} on {mine}" if job else mine
 
 
 def is_dead(owner: str) -> bool:
@@ -44,7 +47,7 @@ def is_dead(owner: str) -> bool:
 
     False where it cannot be told: then only the lease's expiry helps (DESIGN.md, Catalog).
     """
-    parts = owner.split(":")
-    if len(parts) < 4 or parts[0] != socket.gethostname() or not parts[3] or parts[3] != _namespace():
+    told = _OWNER.fullmatch(owner)
+    if told is None or told["host"] != socket.gethostname() or told["namespace"] != _namespace():
         return False
-    return parts[1].isdigit() and _start_of(int(parts[1])) != parts[2]
+    return _start_of(int(told["process"])) != told["start"]

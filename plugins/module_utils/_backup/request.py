@@ -59,9 +59,9 @@ def send(
         capabilities = array.capabilities()
         size = len(group) if (capabilities.create_list if creates else capabilities.modify_list) else CHUNK
         for start in range(0, len(group), size):
-            work.before_act()
-            for outcome in action(array, copy_type, group[start : start + size]):
-                answers[outcome.pair.key] = outcome.error
+            with array.guarded(work.acting):
+                outcomes = action(array, copy_type, group[start : start + size])
+            answers.update((outcome.pair.key, outcome.error) for outcome in outcomes)
     return answers
 
 

@@ -16,7 +16,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, of
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import ENTRY, LEASE
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import moment
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._errors import NOTHING_CHANGED, BackupError, ErrorClass
 
 try:
     import sqlalchemy as sa
@@ -53,13 +53,13 @@ class LeaseRows(Rows):
         lost = [one.name for one in leases if one.name not in held or held[one.name].token != one.token]
         others = [held[name] for name in lost if name in held]
         if others:
-            raise _busy(others)
+            raise _busy(others, _TAKEN_OVER)
         if lost:
             raise BackupError(
                 ErrorClass.BUSY,
                 f"The lease of {', '.join(lost)} was given back meanwhile.",
                 next_step="Run again: the next run looks where this one was stopped.",
-                unchanged="Nothing of this transaction is in the catalog.",
+                unchanged=_TAKEN_OVER,
                 leases=lost,
             )
 
@@ -84,7 +84,11 @@ class LeaseRows(Rows):
         return last + 1
 
 
-def _busy(held: Sequence[Lease]) -> BackupError:
+#: What becomes of the work of an owner that lost its leases.
+_TAKEN_OVER = "Nothing more was changed; what this run had begun is settled by the one that took over."
+
+
+def _busy(held: Sequence[Lease], unchanged: str = NOTHING_CHANGED) -> BackupError:
     """Return ``busy``: who holds it, since when, and until when at most."""
     ordered = sorted(held, key=lambda one: one.name)
     shown = [
@@ -102,6 +106,7 @@ def _busy(held: Sequence[Lease]) -> BackupError:
         ErrorClass.BUSY,
         f"{first['name']} is held by {first['owner']} since {first['since']}{others}.",
         next_step=f"Run again when that has ended; should it have died, its lease runs out at {first['expires']}.",
+        unchanged=unchanged,
         held=shown,
     )
 

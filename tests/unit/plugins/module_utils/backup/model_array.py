@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Optional
@@ -207,6 +208,11 @@ class ModelArray:
             for session in self.fabric.listed().values()
             if self.serial in (session.source.array, session.target.array)
         ]
+
+    @contextmanager
+    def guarded(self, around: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+        with around():
+            yield
 
     def start(self, copy_type: CopyType, pairs: Sequence[Pair], *, track: bool = False) -> Sequence[Outcome]:
         if track and copy_type is CopyType.OPC:

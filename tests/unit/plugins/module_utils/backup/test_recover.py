@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -133,17 +134,16 @@ def test_check_mode_tells_of_the_interrupted_step_and_leaves_it(house):
 @pytest.mark.rule("R9.11")
 def test_a_lease_of_a_process_that_is_gone_is_taken_over_at_once(house):
     tv = house.tv("oradata", 1)
-    gone = owner.default_owner().split(":")
-    gone[1], gone[2] = "4194305", "1"
+    gone = re.sub(r"process \d+ \[\d+", "process 4194305 [1", owner.default_owner())
     with house.catalog.begin() as records:
-        records.take_leases([lease_name(tv)], ":".join(gone), house.clock.now(), 9999)
+        records.take_leases([lease_name(tv)], gone, house.clock.now(), 9999)
     assert house.start("oradata").changed
 
 
 @pytest.mark.rule("R9.11")
 def test_a_lease_of_a_living_process_or_another_host_is_respected(house):
     tv = house.tv("oradata", 1)
-    for holder in (owner.default_owner(), "elsewhere:1:1:1-1"):
+    for holder in (owner.default_owner(), "elsewhere, process 1 [1 1-1]"):
         with house.catalog.begin() as records:
             leases = records.take_leases([lease_name(tv)], holder, house.clock.now(), 9999)
         with pytest.raises(BackupError) as caught:
