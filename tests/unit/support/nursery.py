@@ -33,7 +33,7 @@ class Nursery:
     """The process that forks, as its user sees it. One module at a time."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        plain = {key: value for key, value in env.items() if not key.startswith("COVERAGE_")}
+        plain = {key: value for key, value in env.items() if not key.startswith(("COVERAGE_", "FAULT_"))}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).resolve())],
             stdin=subprocess.PIPE,

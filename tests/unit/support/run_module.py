@@ -75,23 +75,40 @@ def run_module(
     :param timeout: seconds after which the process is ended and the test fails.
     :param prefix: a command that runs the module's process, e.g. ``setpriv`` with its options.
     """
-    arguments = {**args, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
-    module, given, around = f"{COLLECTION}.plugins.modules.{name}", json.dumps(arguments), module_environment(env)
-    if prefix:
-        done = subprocess.run(
-            [*prefix, sys.executable, "-c", _CHILD, module],
-            input=given,
-            capture_output=True,
-            text=True,
-            env=around,
-            timeout=timeout,
-            check=False,
-        )
-        code, out, err = done.returncode, done.stdout, done.stderr
-    else:
-        code, out, err = run_forked(_CHILD, module, given, around, timeout)
+    code, out, err = module_process(name, args, check=check, diff=diff, env=env, timeout=timeout, prefix=prefix)
     lines = [line for line in out.splitlines() if line.startswith("{")]
     assert lines, f"{name} printed no result (rc {code}): {out}\n{err}"
     result: dict[str, Any] = json.loads(lines[-1])
     result.setdefault("failed", code != 0)
     return result
+
+
+def module_process(
+    name: str,
+    args: Mapping[str, Any],
+    *,
+    check: bool = False,
+    diff: bool = False,
+    env: Optional[Mapping[str, str]] = None,
+    timeout: float = 120,
+    prefix: Sequence[str] = (),
+    prelude: str = "",
+) -> tuple[int, str, str]:
+    """Run a module's process and return its exit code (negative: the signal that ended it), stdout and stderr.
+
+    :param prelude: Python that the process runs first.
+    """
+    arguments = {**args, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
+    module, given, around = f"{COLLECTION}.plugins.modules.{name}", json.dumps(arguments), module_environment(env)
+    if not prefix:
+        return run_forked(prelude + _CHILD, module, given, around, timeout)
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", prelude + _CHILD, module],
+        input=given,
+        capture_output=True,
+        text=True,
+        env=around,
+        timeout=timeout,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, eternus.backup contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One death: clone, run until it is killed, let hosts write on, run again as Tower does, and look whether all holds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from ansible_collections.eternus.backup.tests.fault.invariants import Violation, standing, violations
+from ansible_collections.eternus.backup.tests.fault.ledger import Ledger
+from ansible_collections.eternus.backup.tests.fault.world import Called, Crash, World
+
+#: Seconds that Tower lets pass before a relaunch. A lease lives 120 seconds; a session list lags 10.
+RELAUNCH = (60.0, 600.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point and what became of it. ``by``: ``module`` or ``playbook``."""
+
+    workflow: str
+    event: str
+    number: int
+    when: str
+    by: str
+    survived: bool
+    violations: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as build/fault.json shows it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A job that may be killed.
+
+    :ivar prepare: makes volumes, policies and history in a new world, and says in the ledger what stands.
+    :ivar act: the job: a module and its arguments. The same again is the relaunch.
+    :ivar expected: says what is missing after the job has ended well, besides the invariants.
+    :ivar writes: volumes that hosts go on writing to, before the job and between death and relaunch.
+    """
+
+    name: str
+    prepare: Callable[[World, Ledger], None]
+    module: str
+    args: Mapping[str, Any]
+    expected: Callable[[World, Ledger], Sequence[str]]
+    writes: Sequence[str] = ()
+    remote: bool = False
+
+    def run(self, world: World, crash: Optional[Crash] = None) -> Called:
+        """Run the job once, to its end or to its death."""
+        return world.call(self.module, self.args, crash=crash)
+
+
+def template(workflow: Workflow, directory: Path, tls: Path) -> int:
+    """Build a workflow's world in a directory, count the events of a run in a copy, and return them.
+
+    :raises AssertionError: the job does not even work undisturbed.
+    """
+    world = World.template(directory, remote=workflow.remote, tls=tls)
+    ledger = Ledger()
+    try:
+        workflow.prepare(world, ledger)
+        ledger.save(directory)
+        twin = world.clone(directory.with_name(directory.name + "-counted"))
+        try:
+            called = workflow.run(twin, Crash())
+            assert not called.failed, (workflow.name, called)
+            found = settled(twin, ledger, workflow)
+            assert not found, (workflow.name, found)
+            (directory / "events.txt").write_text("\n".join(called.events), encoding="utf-8")
+            return len(called.events)
+        finally:
+            twin.remove()
+    finally:
+        world.stop()
+
+
+def events_of(directory: Path) -> list[str]:
+    """Return the events that were counted when a template was built."""
+    return (directory / "events.txt").read_text(encoding="utf-8").splitlines()
+
+
+def strike(workflow: Workflow, origin: Path, directory: Path, crash: Crash, seed: int) -> Case:
+    """Kill the job at one point and return what became of it. A point that the run never reached is not survived."""
+    world = World(origin).clone(directory)
+    ledger = Ledger.load(directory)
+    try:
+        first = workflow.run(world, crash)
+        name = first.events[crash.at - 1] if len(first.events) >= crash.at else "none"
+        found = [] if first.killed else [Violation("other", f"the job was not killed: {first.events} {first.text}")]
+        found += aftermath(world, ledger, workflow, seed)
+        return Case(
+            workflow.name, name, crash.at, crash.when, "module", not found,
+            [f"{one.kind}: {one.text}" for one in found], [one.kind for one in found],
+        )  # fmt: skip
+    finally:
+        world.remove()
+
+
+def aftermath(world: World, ledger: Ledger, workflow: Workflow, seed: int) -> list[Violation]:
+    """Look, write on, run again, look again, run once more: return all that does not hold."""
+    found = standing(world, ledger)
+    ledger.write(world, *workflow.writes)
+    world.later(random.Random(seed).choice(RELAUNCH))
+    again = workflow.run(world)
+    if again.failed or again.killed:
+        return [*found, Violation("other", f"the relaunch failed: {_why(again)}")]
+    return found + settled(world, ledger, workflow)
+
+
+def settled(world: World, ledger: Ledger, workflow: Workflow) -> list[Violation]:
+    """Return what does not hold after a run that ended well: the invariants, what was expected, and a further run."""
+    found = violations(world, ledger)
+    found += [Violation("other", text) for text in workflow.expected(world, ledger)]
+    before = world.state()
+    third = workflow.run(world)
+    if third.failed:
+        return [*found, Violation("other", f"one run more failed: {_why(third)}")]
+    if third.result.get("changed"):
+        found.append(Violation("other", "one run more changed something"))
+    after = world.state()
+    found += [
+        Violation("other", f"one run more left another {part}: {_difference(before.get(part), after[part])}")
+        for part in after
+        if after[part] != before.get(part)
+    ]
+    return found
+
+
+def _why(called: Called) -> str:
+    return str(called.result.get("msg") or called.text)[:2000]
+
+
+def _difference(before: Any, after: Any) -> str:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return "; ".join(
+            f"{key}: {before.get(key)} -> {after.get(key)}" for key in after if after[key] != before.get(key)
+        )
+    return f"{before} -> {after}"
