@@ -5,14 +5,15 @@
 # The commands; the work is done in scripts/.
 # TARGETS="a b" make integration   runs only these targets; TESTS=tests/unit/x make units only these tests.
 # SIZE=MiB ROUNDS=n make bench-tape   measures so much, so often; ST=0 leaves out the st driver, NICE=0 the priority.
+# SECONDS=n make fuzz   runs each fuzzer for so long (60).
 # SEED=n make trace      draws the same rules again; SAMPLE=all, SAMPLE=9 or SAMPLE="R2.1 R2.4" chooses how many, or which.
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape format clean
+.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fuzz format clean
 
 help:
-	@echo 'make env | test | tape-test | demo | build | bench-tape | clean'
+	@echo 'make env | test | tape-test | demo | build | bench-tape | fuzz | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -36,6 +37,10 @@ demo: env
 
 bench-tape: env
 	@.venv/bin/python scripts/bench_tape/main.py
+
+# Coverage-guided fuzzing by atheris of all that reads what others wrote. FUZZERS="a b" make fuzz runs only these.
+fuzz: env
+	@.venv/bin/python scripts/fuzz/main.py "$(SECONDS)" $(FUZZERS)
 
 format: env
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .

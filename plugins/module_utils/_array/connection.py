@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +17,13 @@ from ansible_collections.eternus.backup.plugins.module_utils._array import codes
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import NAMESPACE
 from ansible_collections.eternus.backup.plugins.module_utils._array.faults import fault, missing_ca, unfit
 from ansible_collections.eternus.backup.plugins.module_utils._array.guard import UnfitAnswer, guarded_adapter
+from ansible_collections.eternus.backup.plugins.module_utils._array.values import OddAnswer
 from ansible_collections.eternus.backup.plugins.module_utils._options import ArrayOptions
 
 _NOT_FOUND = 6
+
+#: What pywbem lets out, instead of errors of its own, when an answer is not of the form that it expects.
+_MISREAD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 #: CIM statuses of a method, by the return code that says the same.
 _STATUS_CODES: Mapping[int, int] = {4: 5, 7: codes.NOT_SUPPORTED, 16: codes.NOT_SUPPORTED, 17: codes.NOT_SUPPORTED}
@@ -115,7 +119,18 @@ class Connection:
                 raise fault(error, self._options, acting=acting, spoken=True) from None
             mapped = {**_STATUS_CODES, _NOT_FOUND: not_found}.get(error.status_code, codes.FAILED)
             return Answer(mapped, {}, f"{error.status_code_name} {error.status_description}".strip())
-        return Answer(int(code), out)
+        try:
+            return Answer(int(code), out)
+        except (TypeError, ValueError):
+            raise unfit("no return value", self._options, acting=acting) from None
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Within the block, what makes no sense in an answer to a question is ``array_error``."""
+        try:
+            yield
+        except OddAnswer as error:
+            raise unfit(str(error), self._options, acting=False) from None
 
     def _read(self, work: Callable[[Any], Any], *, expected: int = 0) -> Any:
         """Send a request that only reads: once more when a connection that was kept alive turns out to be closed."""
@@ -138,6 +153,8 @@ class Connection:
             raise
         except UnfitAnswer as error:
             raise unfit(str(error), self._options, acting=acting) from None
+        except _MISREAD as error:
+            raise unfit(type(error).__name__, self._options, acting=acting) from None
         except self._pywbem.Error as error:
             dropped = isinstance(error, self._pywbem.ConnectionError) and "refused" not in str(error).lower()
             if dropped and self._spoken and not acting and again:

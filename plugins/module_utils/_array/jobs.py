@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array import codes
+from ansible_collections.eternus.backup.plugins.module_utils._array import codes, values
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import JobState
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Connection
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Pair, Session, VolumeRef
@@ -47,9 +47,11 @@ def look_at(connection: Connection, job: Any) -> Optional[Ending]:
     instance = connection.get(job, _JOB)
     if instance is None:
         return Ending(codes.OK)
-    state, code = int(instance.get("JobState") or 0), int(instance.get("ErrorCode") or 0)
+    with connection.understood():
+        state, code = values.number(instance, "JobState"), values.number(instance, "ErrorCode")
+        words = values.text(instance, "ErrorDescription")
     if state in _FAILED or (state == JobState.COMPLETED and code):
-        return Ending(code or codes.FAILED, str(instance.get("ErrorDescription") or ""))
+        return Ending(code or codes.FAILED, words)
     return Ending(codes.OK) if state == JobState.COMPLETED else None
 
 

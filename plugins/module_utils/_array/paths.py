@@ -15,6 +15,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.cim import (
     VOLUME_CLASS,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Volume
+from ansible_collections.eternus.backup.plugins.module_utils._array.values import key
 
 
 def to_uri(path: Any) -> str:
@@ -39,7 +40,7 @@ def from_uri(uri: str) -> Optional[Any]:
 
 def device_id(path: Any) -> str:
     """Return the DeviceID that a volume's path bears, in upper case."""
-    return str(path.keybindings["DeviceID"]).upper()
+    return key(path, "DeviceID").upper()
 
 
 def system_name(path: Any) -> str:

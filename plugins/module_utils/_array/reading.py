@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array import cim, mapping, paths
+from ansible_collections.eternus.backup.plugins.module_utils._array import cim, mapping, paths, values
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Connection
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
     Pool,
@@ -42,25 +42,28 @@ def device_of(name: str) -> Optional[str]:
 
 def volumes(connection: Connection, serial: str) -> Sequence[Volume]:
     """Return every volume but the pools' own, by number."""
-    found = (_volume(instance, serial) for instance in connection.enumerate(cim.VOLUME_CLASS, _VOLUME))
+    instances = connection.enumerate(cim.VOLUME_CLASS, _VOLUME)
+    with connection.understood():
+        found = [_volume(instance, serial) for instance in instances]
     return sorted((volume for volume in found if volume is not None), key=lambda volume: volume.ref)
 
 
 def volume(connection: Connection, serial: str, system: str, device: str) -> Optional[Volume]:
     """Return one volume by its DeviceID; None when it is not there."""
     instance = connection.get(paths.volume_path(system, device), _VOLUME)
-    return None if instance is None else _volume(instance, serial)
+    with connection.understood():
+        return None if instance is None else _volume(instance, serial)
 
 
 def _volume(instance: Any, serial: str) -> Optional[Volume]:
-    purpose = str(instance.get("Purpose") or "")
+    purpose = values.text(instance, "Purpose")
     if mapping.is_hidden(purpose):
         return None
     return Volume(
         ref=VolumeRef(serial, paths.device_id(instance.path)),
-        name=str(instance.get("ElementName") or ""),
-        blocks=int(instance.get("NumberOfBlocks") or 0),
-        block_size=int(instance.get("BlockSize") or 512),
+        name=values.text(instance, "ElementName"),
+        blocks=values.number(instance, "NumberOfBlocks"),
+        block_size=values.number(instance, "BlockSize") or 512,
         thin=mapping.is_thin(purpose),
         path=paths.to_uri(instance.path),
     )
@@ -68,17 +71,18 @@ def _volume(instance: Any, serial: str) -> Optional[Volume]:
 
 def pools(connection: Connection) -> Sequence[Pool]:
     """Return every pool, by one enumeration a kind."""
-    return [
-        Pool(
-            pool_id=str(instance.path.keybindings["InstanceID"]),
-            name=str(instance.get("ElementName") or ""),
-            thin=class_name == cim.POOL_CLASSES[0],
-            total=int(instance.get("TotalManagedSpace") or 0),
-            remaining=int(instance.get("RemainingManagedSpace") or 0),
-        )
-        for class_name in cim.POOL_CLASSES
-        for instance in connection.enumerate(class_name, _POOL)
-    ]
+    with connection.understood():
+        return [
+            Pool(
+                pool_id=values.key(instance.path, "InstanceID"),
+                name=values.text(instance, "ElementName"),
+                thin=class_name == cim.POOL_CLASSES[0],
+                total=values.number(instance, "TotalManagedSpace"),
+                remaining=values.number(instance, "RemainingManagedSpace"),
+            )
+            for class_name in cim.POOL_CLASSES
+            for instance in connection.enumerate(class_name, _POOL)
+        ]
 
 
 def sessions(connection: Connection, array_of: Callable[[Any, Any], str]) -> Iterator[tuple[Session, Any]]:
@@ -87,34 +91,29 @@ def sessions(connection: Connection, array_of: Callable[[Any, Any], str]) -> Ite
     :param array_of: the array of a volume's path, given the path on the other side of the session.
     """
     for instance in connection.enumerate(cim.SESSION_CLASS, _SESSION):
-        source, target = instance.path.keybindings["SystemElement"], instance.path.keybindings["SyncedElement"]
-        yield (
-            _session(
+        with connection.understood():
+            source, target = (values.element(instance.path, name) for name in ("SystemElement", "SyncedElement"))
+            session = _session(
                 instance,
                 VolumeRef(array_of(source, target), paths.device_id(source)),
                 VolumeRef(array_of(target, source), paths.device_id(target)),
-            ),
-            instance.path,
-        )
+            )
+        yield session, instance.path
 
 
 def _session(instance: Any, source: VolumeRef, target: VolumeRef) -> Session:
-    kind, tracked = int(instance.get("CopyType") or 0), bool(instance.get("SyncMaintained"))
+    kind, tracked = values.number(instance, "CopyType"), bool(instance.get("SyncMaintained"))
     copy_type = mapping.copy_type_of(kind, remote=source.array != target.array, tracked=tracked)
-    state = mapping.state_of(copy_type, int(instance.get("CopyState") or 0), int(instance.get("ProgressStatus") or 0))
+    state = mapping.state_of(copy_type, values.number(instance, "CopyState"), values.number(instance, "ProgressStatus"))
     return Session(
         source=source,
         target=target,
         copy_type=copy_type,
         # A kind of copy that this version does not know still counts against the limits, but says nothing more.
         state=state if kind in set(cim.SessionType) else SessionState.UNKNOWN,
-        percent=int(instance.get("PercentSynced") or 0),
-        synced_at=_time(instance.get("WhenSynced")),
-        suspended_at=_time(instance.get("WhenSuspended")),
+        percent=values.number(instance, "PercentSynced"),
+        synced_at=values.moment(instance, "WhenSynced"),
+        suspended_at=values.moment(instance, "WhenSuspended"),
         tracked=tracked and not copy_type.mirror,
         path=paths.to_uri(instance.path),
     )
-
-
-def _time(value: Any) -> Any:
-    return None if value is None or value.is_interval else mapping.utc(value.datetime)

@@ -188,17 +188,20 @@ def _parse(cls: type[Flat], value: Mapping[str, Any]) -> Flat:
 
 def _field(value: Mapping[str, Any], name: str, kind: str) -> Any:
     item = value.get(name)
-    if kind == "datetime" and isinstance(item, str):
-        moment = datetime.fromisoformat(item.replace("Z", "+00:00"))
-        if moment.tzinfo is None:
-            raise ValueError(f"{name} has no zone")
-        return moment
-    wanted: type = {"str": str, "int": int, "bool": bool}.get(kind, type(None))
+    wanted: type = {"int": int, "bool": bool}.get(kind, str)
     flag = isinstance(item, bool)  # which Python takes for a number
     least = -1 if name == "data_block" else 0  # some drives cannot tell
     if not isinstance(item, wanted) or flag != (wanted is bool) or (isinstance(item, int) and item < least):
         raise ValueError(f"{name} is missing or wrong")
-    return item
+    return _utc(name, str(item)) if kind == "datetime" else item
+
+
+def _utc(name: str, text: str) -> datetime:
+    """Return a time in UTC; OverflowError for one at the edge of the calendar, which has none there."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} has no zone")
+    return moment.astimezone(timezone.utc)
 
 
 def _parse_entry(value: Any) -> Entry:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
@@ -83,8 +82,6 @@ def scan(drive: Drive, *, headers: bool = False) -> Union[Scanned, Unsupported, 
         label = read_label(drive)
         if isinstance(label, Blank):
             return label
-        if not _sound(label.created):
-            raise suspect(drive.barcode, "its label is damaged (created)")
         return _Scan(drive, label).run(headers=headers)
     except DriveLost as error:
         raise lost(drive, error) from error
@@ -97,15 +94,6 @@ def _other_version(drive: Drive) -> Optional[int]:
     found = _VERSION.match(read_text(drive, 0))
     version = int(found.group(1)) if found else FORMAT_VERSION
     return version if version != FORMAT_VERSION else None
-
-
-def _sound(moment: datetime) -> bool:
-    """Tell whether a time can be said in UTC: one at the edge of the calendar is damage."""
-    try:
-        moment.astimezone(timezone.utc)
-    except OverflowError:
-        return False
-    return True
 
 
 class _Scan:
@@ -162,11 +150,7 @@ class _Scan:
         """Tell whether a trailer is the one of this cartridge and place: its table of contents has one row a part."""
         rows = [entry.header for entry in trailer.contents]
         places = [(self._label.barcode, 3 * number + 2) for number in range(part)]
-        return (
-            [(row.cartridge, row.data_file) for row in rows] == places
-            and trailer.contents[-1] == trailer.entry
-            and all(_sound(row.point_in_time) for row in rows)
-        )
+        return [(row.cartridge, row.data_file) for row in rows] == places and trailer.contents[-1] == trailer.entry
 
     def _from_headers(self, parts: Optional[int]) -> None:
         """Read every header with its trailer, from the beginning on; what contradicts itself is left out."""

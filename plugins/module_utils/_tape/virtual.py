@@ -21,7 +21,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from typing import Optional
+from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
@@ -48,6 +48,22 @@ _OUTSIDE = "import_export"
 _OUTSIDE_ELEMENT = "import/export"
 _BARCODE = re.compile(rf"(?!drive\d+\Z|{_OUTSIDE}\Z)[A-Za-z0-9][A-Za-z0-9_-]{{0,31}}\Z")  # not the library's own names
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+#: What numbers a library and a cartridge may have: one that is damaged must not keep us busy for ever.
+_DRIVES = range(1, 1 << 10)
+_CARTRIDGE = {
+    "capacity": range(1 << 63),
+    "early_warning": range(1 << 63),
+    "block_size": range(1, 1 << 30),
+    "files": range(1 << 20),
+}
+
+
+def _whole(value: Any, within: range) -> int:
+    """Return a whole number; ValueError unless it is one, and within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int) or value not in within:
+        raise ValueError(f"{value!r} is no number from {within.start} to {within.stop - 1}")
+    return value
 
 
 def check_barcode(barcode: str) -> str:
@@ -113,7 +129,7 @@ class VirtualLibrary:
             raise _unavailable(self.path, os.strerror(error.errno or 0)) from error
         try:
             try:
-                drives = int(read_json(directory, "library.json")["drives"])
+                drives = _whole(read_json(directory, "library.json")["drives"], _DRIVES)
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise _unavailable(self.path, "its library.json is missing or damaged") from error
             fcntl.flock(directory, fcntl.LOCK_EX)
@@ -123,7 +139,7 @@ class VirtualLibrary:
 
     def _state(self, directory: int, barcode: str) -> CartridgeState:
         value = read_json(directory, "cartridge.json")
-        numbers = {key: int(value[key]) for key in ("capacity", "early_warning", "block_size", "files")}
+        numbers = {key: _whole(value[key], within) for key, within in _CARTRIDGE.items()}
         if value.get("barcode") != barcode:
             raise ValueError("another barcode")
         return CartridgeState(barcode, **numbers, write_protected=value.get("write_protected") is True)
@@ -141,8 +157,9 @@ class VirtualLibrary:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    with suppress(ValueError, TypeError):
-                        status = DriveStatus(name, **json.loads(file.read(4096)))
+                    with suppress(AttributeError, ValueError, TypeError, RecursionError):
+                        told = json.loads(file.read(4096))
+                        status = DriveStatus(name, **{key: str(value) for key, value in told.items()})
                     status = status if status.owner else replace(status, owner="another process")
             found.append(status)
         return found
