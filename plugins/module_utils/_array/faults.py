@@ -114,7 +114,9 @@ def _http_error(error: Any, options: ArrayOptions, *, acting: bool) -> BackupErr
     return BackupError(
         ErrorClass.ARRAY_ERROR,
         f"The array at {options.url} answered HTTP status {error.status}.{elsewhere}",
-        next_step="Check that host and port lead to the array's SMI-S agent.",
+        next_step="Wait until the array's SMI-S agent is ready, then run the task again."
+        if error.status >= 500
+        else "Check that host and port lead to the array's SMI-S agent.",
         unchanged=ANSWER_LOST if acting else NOTHING_CHANGED,
         code=error.status,
         answer_lost=acting,

@@ -20,6 +20,7 @@ from .cim import faults
 from .cim.service import CimService
 from .core.array import SimArray
 from .core.door import Door
+from .core.failpoints import FailPoint
 
 MAX_BODY = 256 << 20  # bytes of a request: writes through the door may be large
 REALM = 'Basic realm="ETERNUS"'
@@ -50,6 +51,8 @@ class ArrayServer:
         for user, password in users.items():
             self.admit(user, password)
         self._servers: list[_Listener] = []
+        self._life = threading.Lock()
+        self._waking: Optional[threading.Timer] = None
         self.http_port = self._listen(http_port, None)
         self.https_port = self._listen(https_port, tls) if tls is not None else None
 
@@ -63,14 +66,37 @@ class ArrayServer:
     def start(self) -> None:
         """Begins to answer, in threads of its own."""
         for server in self._servers:
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+            server.serve()
 
     def stop(self) -> None:
         """Ends listening, and cuts the connections."""
-        for server in self._servers:
-            server.shutdown()
-            server.server_close()
-            server.cut()
+        with self._life:
+            if self._waking is not None:
+                self._waking.cancel()
+            self._waking = None
+            for server in self._servers:
+                server.end()
+
+    def restart(self, seconds: float) -> None:
+        """Goes away as an array that restarts does: connections are cut, the same ports refuse for this long."""
+        with self._life:
+            if not all(server.serving for server in self._servers):
+                return
+            for server in self._servers:
+                server.end()
+            self._servers = [server.successor() for server in self._servers]
+            self._waking = threading.Timer(seconds, self._wake)
+            self._waking.daemon = True
+            self._waking.start()
+
+    def _wake(self) -> None:
+        with self._life:
+            if self._waking is None:
+                return
+            self._waking = None
+            for server in self._servers:
+                server.server_activate()
+                server.serve()
 
     def admit(self, user: str, password: str) -> None:
         """Lets one more user in."""
@@ -91,14 +117,36 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 256
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], owner: ArrayServer, tls: Optional[ssl.SSLContext]) -> None:
+    def __init__(
+        self, address: tuple[str, int], owner: ArrayServer, tls: Optional[ssl.SSLContext], *, listen: bool = True
+    ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)
+        super().__init__(address, _Handler, bind_and_activate=listen)
+        if not listen:
+            self.server_bind()
         self.owner = owner
         self.tls = tls
+        self.serving = False
         self._open: dict[int, socket.socket] = {}
         self._lock = threading.Lock()
+
+    def serve(self) -> None:
+        """Begins to answer, in a thread of its own."""
+        self.serving = True
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+
+    def end(self) -> None:
+        """Ends listening, and cuts the connections."""
+        if self.serving:
+            self.shutdown()
+        self.serving = False
+        self.server_close()
+        self.cut()
+
+    def successor(self) -> _Listener:
+        """One on the same port that does not listen yet: whoever connects is refused, and nobody takes the port."""
+        return _Listener((str(self.server_name), self.server_port), self.owner, self.tls, listen=False)
 
     def server_bind(self) -> None:
         # The parent's looks the host's name up, which may take seconds; nobody needs it.
@@ -201,19 +249,42 @@ class _Handler(BaseHTTPRequestHandler):
         if knobs.latency > 0:
             time.sleep(knobs.latency)
         fault = service.fault(asked)
-        if fault is not None and fault.action == "drop_before":
-            self._cut()
+        if fault is not None and fault.action in ("drop_before", "deny", "restart"):
+            self._undone(fault)
             return
         answer = service.answer(asked)
+        if fault is not None and fault.action == "trickle":
+            self._trickle(self._whole(answer), fault.delay)
+            return
         if fault is not None and fault.delay > 0:
             time.sleep(fault.delay)
-        if fault is not None and fault.action == "lose_answer":
+        if fault is not None and fault.action == "stall":
+            self._write(answer, 0)
+            self.rfile.read(1)  # until the client goes away
+            self.close_connection = True
+        elif fault is not None and fault.action == "lose_answer":
             self._cut()
         elif fault is not None and fault.action == "drop_connection":
             self._write(answer, len(answer[2]) // 2)
             self._cut()
         else:
             self._send(answer if fault is None else faults.spoil(fault, answer))
+
+    def _undone(self, fault: FailPoint) -> None:
+        """What happens instead of the act."""
+        if fault.action == "deny":
+            self._send(faults.denied(fault))
+            return
+        if fault.action == "restart":
+            self.server.owner.restart(fault.delay)
+        self._cut()
+
+    def _trickle(self, content: bytes, pause: float) -> None:
+        """Byte by byte, until the client goes away."""
+        self.close_connection = True
+        for number in range(len(content)):
+            self.wfile.write(content[number : number + 1])
+            time.sleep(pause)
 
     def _cim_method(self) -> str:
         """The CIMMethod header; behind a number for M-POST (RFC 2774)."""
@@ -235,6 +306,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _write(self, answer: Answer, count: int) -> None:
         """Head and body in one write: two would wait for each other's acknowledgement."""
+        whole = self._whole(answer)
+        left_out = len(answer[2]) - count if self.command != "HEAD" else len(answer[2])
+        self.wfile.write(whole[: len(whole) - left_out])
+
+    def _whole(self, answer: Answer) -> bytes:
         status, headers, body = answer
         self.send_response_only(status)
         self.send_header("Server", self.version_string())
@@ -248,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         head = b"".join(self._headers_buffer) + b"\r\n"
         self._headers_buffer = []
-        self.wfile.write(head + body[:count] if self.command != "HEAD" else head)
+        return head + body
 
     def log_message(self, *args: Any) -> None:
         """Nothing is logged: requests may bear secrets."""

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import pywbem
 from eternus_sim.cim.faults import spoil
 from eternus_sim.cim.xml_out import message
 from eternus_sim.core.failpoints import FailPoint
 
-from .conftest import U16, Site
+from .conftest import PATIENCE, U16, Site
 
 
 def start(site: Site, conn: pywbem.WBEMConnection, service: pywbem.CIMInstanceName, *names: str) -> int:
@@ -86,3 +88,67 @@ def test_a_fault_strikes_only_what_it_matches(
             )[0]
             == code
         )
+
+
+def test_an_answer_can_come_byte_by_byte(site: Site) -> None:
+    site.array.failpoints.add(FailPoint("EnumerateInstanceNames", "trickle", delay=0.0001))
+    assert site.client().EnumerateInstanceNames("FUJITSU_StorageProduct")
+
+
+def test_nothing_may_come_after_the_head(site: Site) -> None:
+    site.array.failpoints.add(FailPoint("EnumerateInstances", "stall"))
+    conn = site.client()
+    conn._timeout = 1
+    with pytest.raises((pywbem.TimeoutError, pywbem.ConnectionError), match="timed out"):
+        conn.EnumerateInstances("CIM_System")
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_a_request_that_is_denied_is_not_carried_out(
+    site: Site, conn: pywbem.WBEMConnection, service: pywbem.CIMInstanceName, status: int
+) -> None:
+    site.array.failpoints.add(FailPoint("CreateElementReplica", "deny", code=status))
+    with pytest.raises((pywbem.HTTPError, pywbem.AuthError)):
+        start(site, conn, service, "a", "b")
+    assert not site.array.sessions()
+
+
+def test_a_503_can_say_when_to_come_again(site: Site) -> None:
+    site.array.failpoints.add(FailPoint("EnumerateInstances", "deny", code=503, text="7"))
+    conn = site.client()
+    answers = []
+    conn.session.hooks["response"].append(lambda response, **_more: answers.append(response.headers["Retry-After"]))
+    with pytest.raises(pywbem.HTTPError):
+        conn.EnumerateInstances("CIM_System")
+    assert answers == ["7"]
+
+
+def test_an_array_that_restarts_refuses_for_a_while_and_is_there_again_on_the_same_port(
+    site: Site, conn: pywbem.WBEMConnection, service: pywbem.CIMInstanceName
+) -> None:
+    start(site, conn, service, "a", "b")
+    site.array.failpoints.add(FailPoint("EnumerateInstances", "restart", delay=0.5))
+    with pytest.raises(pywbem.ConnectionError):
+        conn.EnumerateInstances("CIM_System")
+    with pytest.raises(pywbem.ConnectionError, match="refused"):
+        site.client().EnumerateInstances("CIM_System")
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            assert site.client().EnumerateInstances("CIM_System")
+            break
+        except pywbem.ConnectionError:
+            time.sleep(0.05)
+    else:
+        pytest.fail("the array did not come back")
+    assert len(site.array.sessions()) == 1
+
+
+def test_an_array_that_is_stopped_while_it_restarts_stays_away(site: Site, conn: pywbem.WBEMConnection) -> None:
+    site.array.failpoints.add(FailPoint("EnumerateInstances", "restart", delay=0.2))
+    with pytest.raises(pywbem.ConnectionError):
+        conn.EnumerateInstances("CIM_System")
+    site.server.stop()
+    time.sleep(0.4)
+    with pytest.raises(pywbem.ConnectionError, match="refused"):
+        site.client().EnumerateInstances("CIM_System")

@@ -8,7 +8,10 @@
 - drop_connection: after the act, in the middle of the answer;
 - delay: the answer comes ``delay`` seconds late;
 - half_xml, bad_encoding, entities, oversized: the answer is spoilt;
-- http_error: ``code`` as the http status (401, 503, ...), after the act;
+- trickle: after the act the answer comes byte by byte, from its head on, one each ``delay`` seconds;
+- stall: after the act only the head of the answer comes;
+- http_error: ``code`` as the http status (401, 503, ...), after the act; deny: before it; ``text`` goes into Retry-After;
+- restart: before the act every connection is cut, and the ports refuse for ``delay`` seconds (the door's too);
 - refuse: a method answers ``code`` as its return code, an operation as its status; nothing is done.
 """
 
@@ -25,7 +28,11 @@ ACTIONS = (
     "bad_encoding",
     "entities",
     "oversized",
+    "trickle",
+    "stall",
     "http_error",
+    "deny",
+    "restart",
 )
 OVERSIZE = 64 << 20
 Answer = tuple[int, dict[str, str], bytes]
@@ -48,6 +55,11 @@ def spoil(point: FailPoint, answer: Answer) -> Answer:
     if point.action == "oversized":
         return status, headers, body + b"<!--" + b"x" * OVERSIZE + b"-->"
     if point.action == "http_error":
-        extra = {"WWW-Authenticate": 'Basic realm="ETERNUS"'} if point.code == 401 else {}
-        return point.code, extra, b""
+        return denied(point)
     return answer
+
+
+def denied(point: FailPoint) -> Answer:
+    """An http status, and what belongs to it."""
+    extra = {"WWW-Authenticate": 'Basic realm="ETERNUS"'} if point.code == 401 else {}
+    return point.code, {**extra, **({"Retry-After": point.text} if point.text else {})}, b""

@@ -47,6 +47,12 @@ def test_an_error_of_pywbem_has_one_class(error: Exception, error_class: ErrorCl
     assert found.unchanged == NOTHING_CHANGED
 
 
+@pytest.mark.parametrize(("status", "next_step"), [(503, "Wait until"), (404, "Check that host and port")])
+def test_an_agent_that_is_not_ready_is_waited_for_and_another_one_is_looked_for(status: int, next_step: str) -> None:
+    error = fault(pywbem.HTTPError(status, "no"), OPTIONS, acting=False, spoken=True)
+    assert error.next_step.startswith(next_step)
+
+
 def test_a_connection_that_has_spoken_breaks_for_no_reason_of_tls() -> None:
     error = pywbem.ConnectionError("SSLError(SSLEOFError(8, 'EOF occurred in violation of protocol'))")
     assert fault(error, OPTIONS, acting=False, spoken=True).error_class is EC.ARRAY_UNREACHABLE

@@ -133,6 +133,17 @@ def test_no_answer_in_time_is_unreachable_and_may_have_been_done(simulated_array
     assert caught.value.details["answer_lost"] is True
 
 
+@pytest.mark.parametrize("fault", [("trickle", 0.02), ("stall", 0)], ids=["trickles", "stalls"])
+def test_an_answer_that_is_not_whole_in_time_is_no_answer(simulated_array: Simulated, fault: tuple[str, float]) -> None:
+    array, pair = started(simulated_array)
+    simulated_array.fail("CreateElementReplica", fault[0], delay=fault[1])
+    with pytest.raises(BackupError) as caught:
+        array.start(CopyType.EC, [pair])
+    assert "within 2 s" in caught.value.message
+    assert (caught.value.error_class, caught.value.unchanged) == (EC.ARRAY_UNREACHABLE, ANSWER_LOST)
+    assert [session.key for session in array.sessions()] == [pair.key]
+
+
 def test_a_read_on_a_connection_that_was_closed_is_sent_once_more(simulated_array: Simulated) -> None:
     array, _pair = started(simulated_array)
     simulated_array.fail("EnumerateInstances", "drop_before", times=1)
