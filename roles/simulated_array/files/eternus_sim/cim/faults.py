@@ -10,7 +10,7 @@
 - half_xml, bad_encoding, entities, oversized: the answer is spoilt;
 - trickle: after the act the answer comes byte by byte, from its head on, one each ``delay`` seconds;
 - stall: after the act only the head of the answer comes;
-- http_error: ``code`` as the http status (401, 503, ...), after the act; deny: before it; ``text`` goes into Retry-After;
+- http_error: ``code`` as the http status (401, 503, ...), after the act; deny: before it; ``text`` is its Retry-After;
 - restart: before the act every connection is cut, and the ports refuse for ``delay`` seconds (the door's too);
 - refuse: a method answers ``code`` as its return code, an operation as its status; nothing is done.
 """
