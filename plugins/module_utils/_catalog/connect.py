@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.backups import BackupRows, CartridgeRows
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import translated, unavailable
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import bad_url, translated, unavailable
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.leases import JournalRows
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.postgres import PostgresDoor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import (
@@ -25,7 +25,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.sqlite import EmptyDoor, SqliteDoor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.volumes import AllocationRows, VolumeRows
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 try:
     import sqlalchemy as sa
@@ -61,7 +60,7 @@ class SqlCatalog:
             self._find()
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
-        return translated(self._door.where, self._door.secret)
+        return translated(self._door.where, self._door.secrets)
 
     def _find(self) -> None:
         """Open what is there; say so when nothing is and this task makes none."""
@@ -166,16 +165,18 @@ def open_catalog(
 
 
 def _door(url: str) -> Union[SqliteDoor, PostgresDoor]:
+    if url.count("@") > 1 and not url.startswith("sqlite:"):
+        raise bad_url("more than one @, and what follows the first would be taken for the host")
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        raise _bad_url() from None
+        raise bad_url() from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
         return PostgresDoor(parsed)
     database = parsed.database or ""
     if backend != "sqlite" or not Path(database).is_absolute():
-        raise _bad_url()
+        raise bad_url()
     if os.environ.get("AWX_ISOLATED_DATA_DIR"):
         raise unavailable(
             f"The catalog {database} would vanish with this job: it lies inside an execution environment.",
@@ -183,13 +184,3 @@ def _door(url: str) -> Union[SqliteDoor, PostgresDoor]:
             path=database,
         )
     return SqliteDoor(Path(os.path.normpath(database)))
-
-
-def _bad_url() -> BackupError:
-    """Return ``invalid_option``; the URL is not repeated, it may bear a password."""
-    return BackupError(
-        ErrorClass.INVALID_OPTION,
-        "catalog_url names no catalog: it is neither sqlite:////absolute/path nor postgresql+psycopg://user@host/database.",
-        next_step="Correct catalog_url; a SQLite path begins with four slashes.",
-        option="catalog_url",
-    )

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
@@ -30,19 +31,33 @@ def unavailable(message: str, next_step: str, **details: Any) -> BackupError:
     return BackupError(ErrorClass.CATALOG_UNAVAILABLE, message, next_step=next_step, **details)
 
 
+def bad_url(why: str = "") -> BackupError:
+    """Return ``invalid_option``; the URL is not repeated, it may bear a password."""
+    return BackupError(
+        ErrorClass.INVALID_OPTION,
+        f"catalog_url names no catalog: it has {why}."
+        if why
+        else "catalog_url names no catalog: it is neither sqlite:////absolute/path nor "
+        "postgresql+psycopg://user@host/database.",
+        next_step="Correct catalog_url; a SQLite path begins with four slashes, and in a user's name or password "
+        "%40 stands for @, %2F for /, %3A for :, %25 for %.",
+        option="catalog_url",
+    )
+
+
 @contextmanager
-def translated(where: str, secret: str = "") -> Iterator[None]:
+def translated(where: str, secrets: Collection[str] = ()) -> Iterator[None]:
     """Turn what the database raises into ``Conflict`` (a constraint was broken) or ``catalog_unavailable``.
 
     :param where: the catalog in words that a message may bear.
-    :param secret: the URL's password, struck out should a driver repeat it.
+    :param secrets: the URL's passwords, struck out should a driver repeat them.
     """
     try:
         yield
     except sa.exc.IntegrityError as error:
-        raise Conflict(_reason(error, secret)) from error
+        raise Conflict(_reason(error, secrets)) from error
     except sa.exc.DBAPIError as error:
-        reason = _reason(error, secret)
+        reason = _reason(error, secrets)
         raise BackupError(
             ErrorClass.CATALOG_UNAVAILABLE,
             f"The catalog {where} does not answer as it should: {reason}.",
@@ -52,11 +67,14 @@ def translated(where: str, secret: str = "") -> Iterator[None]:
         ) from None
 
 
-def _reason(error: sa.exc.DBAPIError, secret: str) -> str:
+def _reason(error: sa.exc.DBAPIError, secrets: Collection[str]) -> str:
     """Return the driver's own first line: SQLAlchemy's text bears the statement and its values."""
     lines = str(error.orig).strip().splitlines()
     reason = lines[0].rstrip(".") if lines else type(error.orig).__name__
-    return reason.replace(secret, "********") if secret else reason
+    forms = {form for one in secrets if one for form in (one, repr(one)[1:-1], quote(one, safe=""), quote_plus(one))}
+    for form in sorted(forms, key=len, reverse=True):
+        reason = reason.replace(form, "********")
+    return reason
 
 
 def _next_step(reason: str) -> str:

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import LOCK_SECONDS, unavailable
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import LOCK_SECONDS, bad_url, unavailable
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import tables, upgrade, version_of
 
 try:
@@ -20,6 +20,12 @@ except ImportError:  # connect.py says so before anything here runs
 
 #: The advisory lock under which a catalog is made: "eternus" as bytes.
 _MAKING = int.from_bytes(b"eternus", "big")
+
+
+def _given(url: sa.URL, option: str) -> tuple[str, ...]:
+    """Return what the query of a URL says of an option, each time."""
+    said = url.query.get(option, ())
+    return (said,) if isinstance(said, str) else said
 
 
 class PostgresDoor:
@@ -33,7 +39,7 @@ class PostgresDoor:
         place = f"{url.host or url.query.get('host') or 'the local socket'}" + (f":{url.port}" if url.port else "")
         self.where = f"{url.database or 'default'} at {place}"
         self.files: list[Path] = []
-        self.secret = str(url.password or "")
+        self.secrets = (str(url.password or ""), *_given(url, "password"), *_given(url, "sslpassword"))
 
     def check(self) -> None:
         """Refuse when the driver is missing."""
@@ -70,7 +76,10 @@ class PostgresDoor:
 
     def engine(self) -> sa.Engine:
         """Return the engine; a connection that died in the pool is replaced."""
-        return sa.create_engine(self._url, pool_pre_ping=True)
+        try:
+            return sa.create_engine(self._url, pool_pre_ping=True)
+        except sa.exc.ArgumentError:
+            raise bad_url("hosts or ports that are not understood") from None
 
     @contextlib.contextmanager
     def writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:

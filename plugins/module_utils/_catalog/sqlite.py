@@ -13,6 +13,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote as quote_word
 from typing import Any, Optional
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures i
     unavailable,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import upgrade, version_of
+from ansible_collections.eternus.backup.plugins.module_utils._private import make_directory, open_to_all
 
 try:
     import sqlalchemy as sa
@@ -38,28 +40,43 @@ class SqliteDoor:
         self.path = path
         self.where = str(path)
         self.files = [Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
-        self.secret = ""
+        self.secrets: tuple[str, ...] = ()
         self._frozen: Optional[tuple[int, int]] = None
 
     def check(self) -> None:
-        """Refuse what could lead elsewhere, and what is no file."""
-        for place in (self.path.parent, self.path):
+        """Refuse what could lead elsewhere, what is no file, and what everybody may write."""
+        for place in (self.path.parent, *self.files):
             mode = self._mode(place)
-            if mode is not None and stat.S_ISLNK(mode):
+            if mode is None:
+                continue
+            if stat.S_ISLNK(mode):
                 raise unavailable(
                     f"{place} is a symbolic link, and the catalog follows none.",
-                    "Name the place itself in catalog_url.",
+                    self._instead_of(place),
+                    path=str(place),
+                )
+            if place != self.path.parent and not stat.S_ISREG(mode):
+                what = f"The catalog {place}" if place == self.path else f"{place}, beside the catalog,"
+                raise unavailable(f"{what} is not a file.", self._instead_of(place), path=str(place))
+            if open_to_all(mode):
+                raise unavailable(
+                    f"Every user of this host may write {place}, and with it the catalog.",
+                    f"Look at what the catalog holds, then take that right away: chmod o-w {quote_word(str(place))}.",
                     path=str(place),
                 )
         mode = self._mode(self.path)
-        if mode is not None and not stat.S_ISREG(mode):
-            raise unavailable(f"The catalog {self.path} is not a file.", "Name a file in catalog_url.", path=self.where)
         if mode is not None and not os.access(self.path, os.R_OK):
             raise unavailable(
                 f"The catalog {self.path} may not be read by user id {os.geteuid()}.",
                 "Run as the catalog's owner, or name another place in catalog_url.",
                 path=self.where,
             )
+
+    def _instead_of(self, place: Path) -> str:
+        """Return what to do about something that bears the name of a file of ours."""
+        if place in (self.path, self.path.parent):
+            return "Name a file in catalog_url, by a path without links."
+        return "Find out who put it there, and take it away: nothing of the catalog is in it."
 
     def _mode(self, place: Path) -> Optional[int]:
         try:
@@ -86,7 +103,7 @@ class SqliteDoor:
         finds the first one's.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_directory(str(self.path.parent))
             self.check()
             if self.path.exists():
                 self.path.unlink()  # an empty file

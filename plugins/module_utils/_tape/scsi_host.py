@@ -4,7 +4,7 @@
 
 """The tape devices of this host: which there are, by serial number, and who uses one."""
 
-# ruff: noqa: PTH103, PTH115, PTH118, PTH119, PTH120, PTH123, PTH208
+# ruff: noqa: PTH115, PTH118, PTH119, PTH120, PTH123, PTH208
 # Device nodes and descriptors, not paths.
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Optional
 
+from ansible_collections.eternus.backup.plugins.module_utils._private import make_directory
 from ansible_collections.eternus.backup.plugins.module_utils._tape import st_ioctl
 from ansible_collections.eternus.backup.plugins.module_utils._tape.scsi_sg import serial_number, serial_of
 
@@ -136,7 +137,7 @@ class Locks:
         self._directory = directory
 
     def _open(self, name: str) -> int:
-        os.makedirs(self._directory, 0o700, exist_ok=True)
+        make_directory(self._directory)
         found = os.lstat(self._directory)
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise PermissionError(errno.EPERM, f"{self._directory} is not this user's own directory")

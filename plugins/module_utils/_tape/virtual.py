@@ -9,7 +9,7 @@ number of filemarks; ``BARCODE/00000`` and on are the tape files. A drive is loc
 process frees it. What lies in the directory ``import_export`` has been exported: it is seen, and not loaded.
 """
 
-# ruff: noqa: PTH103, PTH118, PTH123, PTH208
+# ruff: noqa: PTH118, PTH123, PTH208
 # Descriptors, not paths: nobody can swap a link under us.
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from dataclasses import asdict, replace
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._private import make_directory, open_plain, open_to_all
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     DriveStatus,
     Inventory,
@@ -35,7 +36,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
 )
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual_drive import (
     BLOCK_SIZE,
-    FILE,
     CartridgeState,
     VirtualDrive,
     read_json,
@@ -57,6 +57,8 @@ _CARTRIDGE = {
     "block_size": range(1, 1 << 30),
     "files": range(1 << 20),
 }
+#: Filemarks without a file that are believed, so that what is left of a cartridge can be read.
+_STRAY_MARKS = 64
 
 
 def _whole(value: Any, within: range) -> int:
@@ -84,6 +86,11 @@ def _unavailable(path: str, why: str) -> BackupError:
         next_step="Check the option 'library' (ETERNUS_TAPE_LIBRARY) and the rights on that directory.",
         library=path,
     )
+
+
+def _why(error: OSError) -> str:
+    """Return what is wrong with which file: a link or a pipe in its place, mostly."""
+    return f"{error.filename or 'a file'}: {os.strerror(error.errno or 0)}"
 
 
 def _in_use(drive: DriveStatus, ending: str) -> BackupError:
@@ -132,14 +139,21 @@ class VirtualLibrary:
                 drives = _whole(read_json(directory, "library.json")["drives"], _DRIVES)
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise _unavailable(self.path, "its library.json is missing or damaged") from error
+            if open_to_all(os.fstat(directory).st_mode):
+                raise _unavailable(self.path, "every user of this host may put files into it")
             fcntl.flock(directory, fcntl.LOCK_EX)
-            yield directory, drives
+            try:
+                yield directory, drives
+            except OSError as error:  # what bears the name of a file of ours is none
+                raise _unavailable(self.path, _why(error)) from error
         finally:
             os.close(directory)
 
     def _state(self, directory: int, barcode: str) -> CartridgeState:
         value = read_json(directory, "cartridge.json")
         numbers = {key: _whole(value[key], within) for key, within in _CARTRIDGE.items()}
+        if numbers["files"] > _STRAY_MARKS + 2 * len(os.listdir(directory)):
+            raise ValueError("far more filemarks than files")
         if value.get("barcode") != barcode:
             raise ValueError("another barcode")
         return CartridgeState(barcode, **numbers, write_protected=value.get("write_protected") is True)
@@ -152,7 +166,7 @@ class VirtualLibrary:
             status = DriveStatus(name)
             with (
                 suppress(FileNotFoundError),
-                open(os.open(name, os.O_RDONLY | FILE, dir_fd=directory)) as file,
+                open(open_plain(name, os.O_RDONLY, directory)) as file,
             ):
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -212,9 +226,12 @@ class VirtualLibrary:
                 cartridge = os.open(barcode, _DIRECTORY, dir_fd=directory)
             except OSError as error:
                 raise self._not_here(barcode) from error
+            if open_to_all(os.fstat(cartridge).st_mode):
+                os.close(cartridge)
+                raise suspect(barcode, "every user of this host may change it")
             try:
                 state = self._state(cartridge, barcode)
-                lock = os.open(free.name, os.O_RDWR | os.O_CREAT | FILE, 0o600, dir_fd=directory)
+                lock = open_plain(free.name, os.O_RDWR | os.O_CREAT, directory)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 since = self._clock.now().isoformat(timespec="seconds")
                 os.ftruncate(lock, 0)
@@ -224,7 +241,7 @@ class VirtualLibrary:
                 raise suspect(barcode, "its cartridge.json is damaged") from error
             except OSError as error:
                 os.close(cartridge)
-                raise _unavailable(self.path, os.strerror(error.errno or 0)) from error
+                raise _unavailable(self.path, _why(error)) from error
         try:
             drive = VirtualDrive(cartridge, state, free.name)
             try:
@@ -285,7 +302,7 @@ class VirtualLibrary:
     def create(self, barcodes: dict[str, int], drives: int = 2) -> None:
         """Make the library where there is none, and put blank cartridges (bytes) into it; what is there stays."""
         try:
-            os.makedirs(self.path, 0o700, exist_ok=True)
+            make_directory(self.path)
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 if not os.path.lexists(os.path.join(self.path, "library.json")):

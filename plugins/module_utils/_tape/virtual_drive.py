@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Optional
 
+from ansible_collections.eternus.backup.plugins.module_utils._private import open_plain
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     Block,
     DriveLost,
@@ -28,7 +29,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._tape.interface imp
 )
 
 BLOCK_SIZE = 512 * 1024
-FILE = os.O_NOFOLLOW | os.O_CLOEXEC
 #: The library's file system is full, or went away: nothing is said about the cartridge.
 _LOST = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESHUTDOWN,
@@ -38,7 +38,7 @@ _PROTECTED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def read_json(directory: int, name: str) -> dict[str, Any]:
-    with open(os.open(name, os.O_RDONLY | FILE, dir_fd=directory), encoding="utf-8") as file:
+    with open(open_plain(name, os.O_RDONLY, directory), encoding="utf-8") as file:
         value = json.loads(file.read(1 << 20))
     if not isinstance(value, dict):
         raise ValueError(f"{name} holds no object")
@@ -47,8 +47,8 @@ def read_json(directory: int, name: str) -> dict[str, Any]:
 
 def write_json(directory: int, name: str, value: dict[str, Any], *, flush: bool = True) -> None:
     """Replace a small file in one step; nobody ever sees half of it."""
-    descriptor = os.open(f".{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FILE, 0o600, dir_fd=directory)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with open(open_plain(f".{name}", os.O_WRONLY | os.O_CREAT, directory), "w", encoding="utf-8") as file:
+        file.truncate()
         json.dump(value, file)
         file.flush()
         if flush:
@@ -125,8 +125,8 @@ class VirtualDrive:
     def _descriptor(self, *, writing: bool) -> int:
         if self._open is None or self._open[0] != self._file or (writing and not self._open[2]):
             self._release()
-            flags = FILE | (os.O_RDWR | os.O_CREAT if writing else os.O_RDONLY)
-            descriptor = os.open(f"{self._file:05d}", flags, 0o600, dir_fd=self._directory)
+            flags = os.O_RDWR | os.O_CREAT if writing else os.O_RDONLY
+            descriptor = open_plain(f"{self._file:05d}", flags, self._directory)
             self._open = (self._file, descriptor, writing)
         return self._open[1]
 
@@ -188,7 +188,7 @@ class VirtualDrive:
         descriptor = self._truncate()
         if synchronous:
             for number in range(max(0, self._file - 2), self._file):  # the files whose marks were immediate
-                other = os.open(f"{number:05d}", os.O_RDONLY | FILE, dir_fd=self._directory)
+                other = open_plain(f"{number:05d}", os.O_RDONLY, self._directory)
                 os.fsync(other)
                 os.close(other)
             os.fsync(descriptor)
