@@ -108,7 +108,8 @@ class Subject(Target):
 
         self._place, self._entry, self._file = place, catalog_entry, catalog_file
         self._url = f"sqlite:///{place}/catalog.db"
-        open_catalog(self._url).close()
+        with closing(open_catalog(self._url)) as catalog, catalog.begin():
+            pass
 
     def mutate(self, data: bytes, chance: random.Random) -> bytes:
         lines = data.split(b"\n")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ except ImportError:  # connect.py says so before anything here runs
 
 #: Whole numbers that both databases hold.
 _WHOLE = range(-(2**63), 2**63)
+
+#: What one of them, or UTF-8, cannot hold: NUL, and halves of surrogate pairs.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class StagedRows:
@@ -120,6 +124,8 @@ def _check(column: sa.Column[Any], row: Row, version: int, where: str) -> None:
         raise BadRow(f"{where} is not of the type {column.type.python_type.__name__}")
     elif value.__class__ is int and value not in _WHOLE:
         raise BadRow(f"{where} is too large a number")
+    elif value.__class__ is str and _NO_TEXT.search(str(value)):
+        raise BadRow(f"{where} has a character that no database keeps")
 
 
 def _means_something(table: sa.Table, row: dict[str, Any]) -> bool:

@@ -59,6 +59,8 @@ _CARTRIDGE = {
 }
 #: Filemarks without a file that are believed, so that what is left of a cartridge can be read.
 _STRAY_MARKS = 64
+#: Filemarks without a file that are believed, so that what is left of a cartridge can be read.
+_STRAY_MARKS = 64
 
 
 def _whole(value: Any, within: range) -> int:
@@ -152,6 +154,8 @@ class VirtualLibrary:
     def _state(self, directory: int, barcode: str) -> CartridgeState:
         value = read_json(directory, "cartridge.json")
         numbers = {key: _whole(value[key], within) for key, within in _CARTRIDGE.items()}
+        if numbers["files"] > _STRAY_MARKS + 2 * len(os.listdir(directory)):
+            raise ValueError("far more filemarks than files")
         if numbers["files"] > _STRAY_MARKS + 2 * len(os.listdir(directory)):
             raise ValueError("far more filemarks than files")
         if value.get("barcode") != barcode:

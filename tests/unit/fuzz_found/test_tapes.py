@@ -48,6 +48,7 @@ def test_a_library_with_an_impossible_number_of_drives_is_damaged(tmp_path: Path
         {"block_size": 0},
         {"block_size": -1},
         {"files": -1},
+        {"files": 500},
         {"files": 10**12},
         {"capacity": "1"},
         {"early_warning": None},
