@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -43,9 +44,11 @@ class Workflow:
     """A job that may be killed.
 
     :ivar prepare: makes volumes, policies and history in a new world, and says in the ledger what stands.
-    :ivar act: the job: a module and its arguments. The same again is the relaunch.
+    :ivar module: the job, with ``args`` and what :func:`note` has kept. The same again is the relaunch.
     :ivar expected: says what is missing after the job has ended well, besides the invariants.
-    :ivar writes: volumes that hosts go on writing to, before the job and between death and relaunch.
+    :ivar writes: volumes that hosts go on writing to, between death and relaunch.
+    :ivar copy_rate: bytes per second that the arrays copy; 0 is unlimited. A restore that is never seen to run is
+        believed to have ended only after ten seconds.
     """
 
     name: str
@@ -55,10 +58,32 @@ class Workflow:
     expected: Callable[[World, Ledger], Sequence[str]]
     writes: Sequence[str] = ()
     remote: bool = False
+    copy_rate: int = 0
 
     def run(self, world: World, crash: Optional[Crash] = None) -> Called:
         """Run the job once, to its end or to its death."""
-        return world.call(self.module, self.args, crash=crash)
+        for array in world.arrays:
+            array.knobs(copy_rate=self.copy_rate)
+        return world.call(self.module, {**filled(world, self.args), **noted(world)}, crash=crash)
+
+
+def note(world: World, **args: Any) -> None:
+    """Keep arguments that only the prepared world knows, such as ids, for the job."""
+    (world.directory / "args.json").write_text(json.dumps(args), encoding="utf-8")
+
+
+def noted(world: World) -> dict[str, Any]:
+    """Return what was kept by :func:`note`."""
+    kept = world.directory / "args.json"
+    return dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.exists() else {}
+
+
+def filled(world: World, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with the world's directory in the place of ``{world}``."""
+    return {
+        key: value.replace("{world}", str(world.directory)) if isinstance(value, str) else value
+        for key, value in args.items()
+    }
 
 
 def template(workflow: Workflow, directory: Path, tls: Path) -> int:
@@ -91,20 +116,26 @@ def events_of(directory: Path) -> list[str]:
 
 
 def strike(workflow: Workflow, origin: Path, directory: Path, crash: Crash, seed: int) -> Case:
-    """Kill the job at one point and return what became of it. A point that the run never reached is not survived."""
-    world = World(origin).clone(directory)
-    ledger = Ledger.load(directory)
-    try:
-        first = workflow.run(world, crash)
-        name = first.events[crash.at - 1] if len(first.events) >= crash.at else "none"
-        found = [] if first.killed else [Violation("other", f"the job was not killed: {first.events} {first.text}")]
-        found += aftermath(world, ledger, workflow, seed)
-        return Case(
-            workflow.name, name, crash.at, crash.when, "module", not found,
-            [f"{one.kind}: {one.text}" for one in found], [one.kind for one in found],
-        )  # fmt: skip
-    finally:
-        world.remove()
+    """Kill the job at one point and return what became of it.
+
+    A run that polls may be over a look or two earlier than the one that was counted: its last event is taken then.
+    """
+    for _attempt in range(3):
+        world = World(origin).clone(directory)
+        try:
+            first = workflow.run(world, crash)
+            if first.killed:
+                found = aftermath(world, Ledger.load(directory), workflow, seed)
+                return _case(workflow, first.events[crash.at - 1], crash, found)
+        finally:
+            world.remove()
+        crash = replace(crash, at=min(crash.at, len(first.events)))
+    return _case(workflow, "none", crash, [Violation("other", f"the job was not killed: {_why(first)}")])
+
+
+def _case(workflow: Workflow, event: str, crash: Crash, found: Sequence[Violation]) -> Case:
+    texts, kinds = [f"{one.kind}: {one.text}" for one in found], [one.kind for one in found]
+    return Case(workflow.name, event, crash.at, crash.when, "module", not found, texts, kinds)
 
 
 def aftermath(world: World, ledger: Ledger, workflow: Workflow, seed: int) -> list[Violation]:

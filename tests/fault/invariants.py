@@ -55,6 +55,7 @@ def violations(world: World, ledger: Ledger) -> list[Violation]:
             *look.lost(),
             *look.bytes(),
             *look.tapes(),
+            *look.labels(),
             *look.roles(),
             *look.unknown_sessions(),
             *look.groups(),
@@ -166,6 +167,15 @@ class _Look:
                 yield Violation("wrong_tape", text)
         if whole.hexdigest() != copy.sha256 or copy.sha256 not in wanted:
             yield Violation("wrong_tape", f"copy {copy.number} of {backup.id} holds other bytes than its time says")
+
+    def labels(self) -> Iterator[Violation]:
+        """Compare each cartridge with its label: what the catalog believes to be there is there."""
+        for cartridge in self.records.cartridges():
+            label = self.world.tape_file(cartridge.barcode, 0)
+            if cartridge.uuid.encode() not in label or cartridge.pool.encode() not in label:
+                yield Violation("wrong_tape", f"the label of {cartridge.barcode} is not the one that the catalog knows")
+            if cartridge.suspect:
+                yield Violation("wrong_tape", f"{cartridge.barcode} is suspect: {cartridge.suspect}")
 
     # volumes and sessions
 

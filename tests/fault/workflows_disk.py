@@ -79,7 +79,7 @@ def newest(*tvs: str, key: str = "night", generations: int = 1) -> Expected:
 
 
 def _fresh(world: World, ledger: Ledger) -> None:
-    site(world, ledger, ["tv", "tv2"], ["bv1", "bv2", "bv3"])
+    site(world, ledger, ["tv", "tv2"], ["bv1", "bv2", "bv3", "bv4"])
 
 
 def _resumable(world: World, ledger: Ledger) -> None:

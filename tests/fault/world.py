@@ -42,6 +42,7 @@ HERE, THERE = "ET603SA4621302115", "ET603SA4621302116"
 #: Modules that take no array's connection, and those that wait for it.
 _NO_ARRAY = ("eternus_policy", "eternus_catalog", "tape_copy", "tape_restore", "tape_cartridge", "tape_pool")
 _NO_ARRAY += ("tape_info", "tape_scan", "tape_verify")
+_LIBRARY = ("tape_copy", "tape_restore", "tape_cartridge", "tape_info", "tape_scan", "tape_verify")
 _DEVICES = ("tape_copy", "tape_restore", "tape_verify")
 _WAITING = ("eternus_sync", "eternus_backup", "eternus_restore")
 _PRELUDE = f"""
@@ -173,12 +174,12 @@ class World:
                 reach["peers"] = [
                     {"host": a.endpoint["host"], "port": a.endpoint["https_port"]} for a in self.arrays[1:]
                 ]
-        if module.startswith("tape_"):
+        if module in _LIBRARY:
             reach["library"] = str(self.library)
         if module in _DEVICES:
             reach["device_dir"] = str(self.array.device_dir)
         if module in _WAITING:
-            reach |= {"poll_interval": 0.05, "wait_timeout": 60}
+            reach |= {"poll_interval": 0.2, "wait_timeout": 60}
         return {**reach, **args}
 
     def call(

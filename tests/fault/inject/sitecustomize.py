@@ -19,7 +19,8 @@ FAULT_SHIFT
     seconds by which the product's clock is ahead: the next run is one minute later, and nobody waits that long.
 
 Events: ``wbem:METHOD`` (one HTTP request), ``commit`` (a catalog transaction that may write), ``rename:NAME``,
-``link:NAME``, ``unlink:NAME``, ``tape:label``, ``tape:block``, ``tape:filemark``; any other by :func:`event`.
+``link:NAME``, ``unlink:NAME``, ``tape:label``, ``tape:block``, ``tape:filemark``,
+``tape:read``; any other by :func:`event`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import importlib.abc
 import importlib.util
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -39,8 +41,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 _PRODUCT = "ansible_collections.eternus.backup.plugins.module_utils"
-#: What a file is called whose name is made anew each time.
-_RANDOM_NAME = 24
+#: What is made anew each time in a file's name.
+_RANDOM = re.compile(r"[0-9a-f]{12,}|[0-9A-Z]{20,}")
 
 
 @contextmanager
@@ -127,6 +129,7 @@ def _drive(module: Any) -> None:
         return "tape:block" if drive.position().file else "tape:label"
 
     _around(module.VirtualDrive, "write_block", block)
+    _around(module.VirtualDrive, "read_block", lambda _drive, _into: "tape:read")
     _around(module.VirtualDrive, "write_filemark", lambda _drive, **_how: "tape:filemark")
 
 
@@ -151,8 +154,7 @@ def _files() -> None:
     def name(act: str, path: Path) -> Optional[str]:
         if Path(root) not in path.parents:
             return None
-        label = ".".join(part if len(part) < _RANDOM_NAME else "*" for part in path.name.split("."))
-        return f"{act}:{label}"
+        return f"{act}:{_RANDOM.sub('*', path.name)}"
 
     def two(_source: Any, target: Any, *, dst_dir_fd: Optional[int] = None, **_more: Any) -> Path:
         return _path(target, dst_dir_fd)
