@@ -23,7 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 #: How often a plan is made anew when another process took a backup volume first.
-ATTEMPTS = 8
+ATTEMPTS = 16
 
 
 @dataclass

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
@@ -64,10 +65,19 @@ def candidates(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_
     if policy.pinned:
         return sorted(found, key=lambda bv: policy.pinned.index(bv.ref))
 
-    def preference(bv: RegisteredVolume) -> tuple[bool, bool, VolumeRef]:
-        return (kind(world, tv, bv.ref) is None, bv.ref.array != tv.array, bv.ref)
+    def preference(bv: RegisteredVolume) -> tuple[bool, bool, int, VolumeRef]:
+        return (kind(world, tv, bv.ref) is None, bv.ref.array != tv.array, _turn(world, tv, bv.ref), bv.ref)
 
     return sorted(found, key=preference)
+
+
+def _turn(world: World, tv: VolumeRef, bv: VolumeRef) -> int:
+    """Return when it is the turn of a BV among its equals.
+
+    Whoever has lost a race goes through them in an order of its own: of many processes that all begin with the first
+    one, only one would get on at a time.
+    """
+    return zlib.crc32(f"{tv} {bv} {world.lost_races}".encode()) if world.lost_races else 0
 
 
 def take_unused(

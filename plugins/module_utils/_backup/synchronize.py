@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
@@ -102,8 +103,8 @@ def _started(world: World, plan: Plan) -> str:
 
 def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) -> tuple[World, Plan, World]:
     """Plan and apply; plan anew when another process took a BV first."""
-    for _attempt in range(ATTEMPTS):
-        before = observe(work.ctx, tvs)
+    for attempt in range(ATTEMPTS):
+        before = replace(observe(work.ctx, tvs), lost_races=attempt)
         plan = _planned(work.ctx, before, tvs, drop_untaped)
         if not plan.steps:
             return before, plan, before

@@ -70,8 +70,8 @@ def _take_all(
 ) -> tuple[World, Plan, World, BackupRequest]:
     """Plan and apply; plan anew when another process took a BV first."""
     ctx = work.ctx
-    for _attempt in range(ATTEMPTS):
-        before = observe(ctx, tvs)
+    for attempt in range(ATTEMPTS):
+        before = replace(observe(ctx, tvs), lost_races=attempt)
         request = _with_used_keys(ctx, tvs, request)
         plan = _planned(ctx, before, tvs, request, new_id)
         if not plan.steps:

@@ -43,7 +43,10 @@ _ACTIVE = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED)
 
 @dataclass(frozen=True)
 class World:
-    """One look at everything that a plan needs. ``backups`` are oldest first."""
+    """One look at everything that a plan needs. ``backups`` are oldest first.
+
+    ``lost_races`` is how often a plan of this run came too late for a BV.
+    """
 
     now: datetime
     volumes: Mapping[VolumeRef, RegisteredVolume] = field(default_factory=dict)
@@ -54,6 +57,7 @@ class World:
     sessions: Mapping[tuple[VolumeRef, VolumeRef], Session] = field(default_factory=dict)
     capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
     undefined: Mapping[VolumeRef, UndefinedTarget] = field(default_factory=dict)
+    lost_races: int = 0
 
     def name(self, ref: VolumeRef) -> str:
         """Return the name a person knows the volume by."""
