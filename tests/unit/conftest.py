@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures that all unit tests share: simulated arrays over https."""
+"""Fixtures that all unit tests share: simulated arrays over https, a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.eternus.backup.tests.unit.support.postgres import Postgres, running_postgres
 from ansible_collections.eternus.backup.tests.unit.support.simulated import (
     Simulated,
     start_simulated,
@@ -22,6 +23,13 @@ from ansible_collections.eternus.backup.tests.unit.support.simulated import (
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of certificates that all arrays of a test run share."""
     return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; who stops it starts it again."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.
 )
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.strategies import Rows, catalogs
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.test_records_of_version_2 import PROOF
+from ansible_collections.eternus.backup.tests.unit.support.postgres import Postgres
 
 #: Hypothesis draws many catalogs; the databases of one test serve all of them.
 MANY = settings(
@@ -108,13 +109,8 @@ def second(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> str:
     """Return the URL of a catalog on the other database, which does not exist yet."""
     if not url.startswith("sqlite"):
         return f"sqlite:///{tmp_path}/second/catalog.db"
-    import psycopg
-
-    server = request.getfixturevalue("postgres_server")
-    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS second CASCADE")
-        connection.execute("CREATE SCHEMA second")
-    return f"{server}&options=-csearch_path%3Dsecond"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_url()
 
 
 @pytest.mark.rule("R8.9")
