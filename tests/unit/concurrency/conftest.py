@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.policies import declare
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import RegisteredVolume, Role
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock
 from ansible_collections.eternus.backup.tests.unit.support.crowd import Call, Crowd, Member
@@ -145,6 +146,17 @@ class Field:
         assert len({bv for _tv, bv in sessions}) == len(sessions), "the array copies two TVs onto one BV"
         assert sessions <= set(allocated), "the array has a session that the catalog does not know"
         assert {bv for _tv, bv in allocated} <= {bv for _tv, bv in sessions} | set(carrying), "a BV leaked"
+
+
+def until_expired(catalog: Catalog) -> None:
+    """Wait until every lease has run out."""
+    while True:
+        with catalog.read() as records:
+            leases = records.leases()
+        assert leases
+        if all(one.expires_at < SystemClock().now() for one in leases):
+            return
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -114,3 +114,17 @@ def _trusting():
             module.CONFIRM = Wait(0.1, 1.0)
 _trusting()
 """
+
+
+def in_a_block(number: int = 3) -> str:
+    """Stop when a block is about to be written to tape."""
+    return f"""{_STOP}
+def _patch(reached):
+    from {_UTILS}._tape.virtual_drive import VirtualDrive
+    write = VirtualDrive.write_block
+    def stopping(self, data):
+        reached()
+        return write(self, data)
+    VirtualDrive.write_block = stopping
+_patch(_at({number}))
+"""

@@ -10,13 +10,13 @@ It changes nothing any more, neither in the catalog nor on the array (DESIGN.md,
 from __future__ import annotations
 
 import signal
-import time
+from contextlib import closing
 from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock
-from ansible_collections.eternus.backup.tests.unit.concurrency.conftest import Field
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
+from ansible_collections.eternus.backup.tests.unit.concurrency.conftest import Field, until_expired
 from ansible_collections.eternus.backup.tests.unit.concurrency.pausing import (
     IMPATIENT,
     TRUSTING,
@@ -58,16 +58,6 @@ def _prepare(field: Field) -> None:
             field.done("eternus_sync", "tv3")
 
 
-def _until_expired(field: Field) -> None:
-    while True:
-        with field.records() as records:
-            leases = records.leases()
-        assert leases
-        if all(one.expires_at < SystemClock().now() for one in leases):
-            return
-        time.sleep(0.05)
-
-
 def _take_over(field: Field) -> None:
     for module, tvs, options in TAKES_OVER:
         result = field.run(module, *tvs, env=JOB_2, prelude=TRUSTING, **options)
@@ -83,7 +73,8 @@ def _stopped_and_taken_over(field: Field, point: Callable[[int], str]) -> list[t
         sleepers[tv] = field.start(module, tv, env=JOB_1, prelude=point(number), **options)
     for sleeper in sleepers.values():
         sleeper.until_stopped()
-    _until_expired(field)
+    with closing(open_catalog(field.url)) as catalog:
+        until_expired(catalog)
     _take_over(field)
     before = field.state()
     ended = []
