@@ -5,15 +5,16 @@
 # The commands; the work is done in scripts/.
 # TARGETS="a b" make integration   runs only these targets; TESTS=tests/unit/x make units only these tests.
 # SIZE=MiB ROUNDS=n make bench-tape   measures so much, so often; ST=0 leaves out the st driver, NICE=0 the priority.
-# SECONDS=n make fuzz   runs each fuzzer for so long (60).
+# SECONDS=n make fuzz   runs each fuzzer for so long (60). CYCLES=n SEED=n make soak   runs so many cycles (2000).
 # SEED=n make trace      draws the same rules again; SAMPLE=all, SAMPLE=9 or SAMPLE="R2.1 R2.4" chooses how many, or which.
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fuzz format clean
+.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fuzz soak format
+.PHONY: clean
 
 help:
-	@echo 'make env | test | tape-test | demo | build | bench-tape | fuzz | clean'
+	@echo 'make env | test | tape-test | demo | build | bench-tape | fuzz | soak | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -41,6 +42,10 @@ bench-tape: env
 # Coverage-guided fuzzing by atheris of all that reads what others wrote. FUZZERS="a b" make fuzz runs only these.
 fuzz: env
 	@.venv/bin/python scripts/fuzz/main.py "$(SECONDS)" $(FUZZERS)
+
+# 2,000 randomized cycles over 20 volumes under faults, 20 to 40 minutes. Figures: build/soak.json.
+soak: env
+	@.venv/bin/python scripts/soak/main.py "$(CYCLES)" "$(SEED)"
 
 format: env
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
