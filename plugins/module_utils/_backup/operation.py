@@ -20,8 +20,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.owner impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict import mates
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, Lease
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, with_unchanged
 
+#: What an error says of requests that were sent, and of which the catalog knows the intent alone.
+MAY_BE_DONE = "What was sent may have been done; the journal keeps the steps, and the next run settles them."
 #: How often a plan is made anew when another process took a backup volume first.
 ATTEMPTS = 16
 
@@ -30,7 +32,8 @@ ATTEMPTS = 16
 class Operation:
     """The right to change the named TVs, for as long as the leases hold.
 
-    ``mates``: TVs whose interrupted steps stand or fall with those of the named ones.
+    ``mates``: TVs whose interrupted steps stand or fall with those of the named ones. ``sent``: whether the array was
+    asked to change something.
     """
 
     ctx: Context
@@ -38,19 +41,29 @@ class Operation:
     leases: Sequence[Lease] = ()
     mates: frozenset[VolumeRef] = frozenset()
     _renewed: float = field(default=0.0)
+    sent: bool = False
 
     @contextmanager
     def transaction(self) -> Iterator[Records]:
-        """Open a catalog transaction that a lost lease forbids: an owner that slept too long changes nothing."""
-        with self.ctx.catalog.begin() as records:
-            with _by_name(records):
-                records.fence(self.leases)
-            yield records
+        """Open a catalog transaction that a lost lease forbids: an owner that slept too long changes nothing.
+
+        Where the catalog fails when something was sent already, the error says so.
+        """
+        try:
+            with self.ctx.catalog.begin() as records:
+                with _by_name(records):
+                    records.fence(self.leases)
+                yield records
+        except BackupError as error:
+            if not self.sent or error.error_class is not ErrorClass.CATALOG_UNAVAILABLE:
+                raise
+            raise with_unchanged(error, MAY_BE_DONE, changed=True) from error
 
     @contextmanager
     def acting(self) -> Iterator[None]:
         """Surround one request that changes the array: not sent without the leases, nor after they may be another's."""
         with fuse(self.before_act()):
+            self.sent = True
             yield
 
     def before_act(self) -> float:

@@ -22,7 +22,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import session_list
-from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
+from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import MAY_BE_DONE, Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import SETTLED
 from ansible_collections.eternus.backup.plugins.module_utils._errors import (
     BackupError,
@@ -76,8 +76,7 @@ def journalled() -> Iterator[None]:
     try:
         yield
     except BackupError as error:
-        told = "What was sent may have been done; the journal keeps the steps, and the next run settles them."
-        raise with_unchanged(error, told, changed=True) from error
+        raise with_unchanged(error, MAY_BE_DONE, changed=True) from error
 
 
 def confirm(work: Operation, expected: Mapping[Key, Callable[[Optional[Session]], bool]]) -> Sessions:
@@ -117,6 +116,7 @@ def not_confirmed(pair: Pair, wanted: str, session: Optional[Session]) -> Backup
         ErrorClass.COPY_FAILED if failed else ErrorClass.ARRAY_ERROR,
         f"The session of {pair.source.name} onto {pair.target.name} should be {wanted} and is {state}.",
         unchanged="Nothing was recorded; the journal keeps the step.",
+        changed=True,
         next_step="Look at the array's messages and run again: the journal finishes or undoes the step.",
         volume=pair.source.name,
         backup_volume=pair.target.name,

@@ -28,6 +28,16 @@ def _given(url: sa.URL, option: str) -> tuple[str, ...]:
     return (said,) if isinstance(said, str) else said
 
 
+def _durable() -> sa.ColumnElement[str]:
+    """Return what lets a transaction wait for its commit to be written, on a server that does not by itself.
+
+    The array is asked only after the intent is on record; a commit that a crash takes back would break that.
+    """
+    name = "synchronous_commit"
+    now = sa.func.current_setting(name)
+    return sa.func.set_config(name, sa.case((now == "off", "on"), else_=now), True)
+
+
 class PostgresDoor:
     """A PostgreSQL database. Writers take turns by the lock of one row, as they do at SQLite: then a plan that was made
     inside the transaction still holds when it is written, and no serialization failure can occur that a caller would
@@ -86,7 +96,7 @@ class PostgresDoor:
         """Open a transaction that no other writer disturbs: each statement after the lock sees what was committed."""
         with engine.connect() as connection, connection.begin():
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{LOCK_SECONDS}s", True), _durable()))
             connection.execute(sa.select(tables().schema.c.version).with_for_update())
             yield connection
 
