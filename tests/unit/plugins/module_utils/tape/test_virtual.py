@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -95,3 +96,20 @@ def test_creating_again_changes_nothing(library: VirtualLibrary) -> None:
     before = library.inventory()
     library.create({"A1": 99 * MIB})
     assert library.inventory() == before
+
+
+def test_a_cartridge_appears_whole_or_not_at_all(library: VirtualLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Died(BaseException):
+        """The process is no more."""
+
+    def die(*_args: object, **_more: object) -> None:
+        raise Died
+
+    for moment in ("rename", "fsync"):
+        with monkeypatch.context() as dying, pytest.raises(Died):
+            dying.setattr(os, moment, die)
+            library.create({"B1": 8 * MIB})
+        assert "B1" not in library.barcodes()
+    library.create({"B1": 8 * MIB})
+    with library.load("B1", "test") as drive:
+        assert drive.capacity == 8 * MIB
