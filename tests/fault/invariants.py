@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
@@ -246,7 +247,8 @@ class _Look:
 
     def rest(self) -> Iterator[Violation]:
         for lease in self.records.leases():
-            yield Violation("lease_left", f"{lease.name} is held by {lease.owner}")
+            if lease.expires_at > self.world.now() and not is_dead(lease.owner):  # else nobody is hindered by it
+                yield Violation("lease_left", f"{lease.name} is held by {lease.owner}")
         for entry in self.entries:
             yield Violation("other", f"{entry.kind} of {self.name(entry.tv)} is open in the journal")
         for ref in self.undefined:

@@ -113,7 +113,7 @@ REST = (
         _no_session,
         writes=("tv",),
     ),
-    Workflow("catalog_import", _moving, "eternus_catalog", _IMPORT, _whole, writes=("tv",)),
+    Workflow("catalog_import", _moving, "eternus_catalog", _IMPORT, _whole, writes=("tv",), always=False),
     Workflow("catalog_import_force", _replacing, "eternus_catalog", {**_IMPORT, "force": True}, _whole, writes=("tv",)),
     Workflow(
         "catalog_export",

@@ -53,9 +53,11 @@ def event(name: str) -> Iterator[None]:
     when = os.environ.get("FAULT_WHEN", "before")
     if chosen and when == "before":
         die()
-    yield
-    if chosen:
-        die()
+    try:
+        yield
+    finally:
+        if chosen:
+            die()
 
 
 def die() -> None:
