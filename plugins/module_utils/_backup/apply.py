@@ -157,7 +157,9 @@ def apply_release(
 def still_standing(world: World, errors: Mapping[ReleaseCopy, BackupError], told: str) -> BackupError:
     """Return one error for sessions that could not be ended; ``told`` says what was done all the same."""
     names = ", ".join(f"{world.name(step.tv)} onto {world.name(step.bv)}" for step in errors)
-    return combined(list(errors.values()), unchanged=f"{told}The sessions of {names} still stand.", changed=bool(told))
+    kept = " The journal keeps what is not confirmed." if any(error.changed for error in errors.values()) else ""
+    unchanged = f"{told}The sessions of {names} still stand.{kept}"
+    return combined(list(errors.values()), unchanged=unchanged, changed=bool(told))
 
 
 def settle_release(records: Records, step: ReleaseCopy, entry: JournalEntry, sessions: Sessions, now: datetime) -> None:

@@ -203,7 +203,8 @@ def cancel(
                 entries = list(zip(work.intend(records, steps), steps))
             sessions, standing = apply_release(work, before, entries)
             if standing:
-                raise still_standing(before, standing, "Other sessions were ended. ")
+                told_ended = "Other sessions were ended. " if len(standing) < len(steps) else ""
+                raise still_standing(before, standing, told_ended)
         with work.transaction() as records:
             apply_catalog_steps(records, plan.steps)
         after = refresh(ctx, before, sessions.values(), tvs) if plan.steps else before

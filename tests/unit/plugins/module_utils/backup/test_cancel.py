@@ -11,6 +11,8 @@ import pytest
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Pair, SessionState
 from ansible_collections.eternus.backup.plugins.module_utils._backup import synchronize
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import Fault
 
 
 def suspended(house, tv):
@@ -30,6 +32,17 @@ def test_cancel_of_an_equivalent_session_makes_its_bv_unused(house):
     house.tv("oradata", 1)
     house.equivalent("oradata")
     assert house.cancel("oradata").changed
+    assert house.unused() == ["bv1"]
+
+
+def test_a_cancel_that_is_refused_says_that_no_session_was_ended(house):
+    house.tv("oradata", 1)
+    house.equivalent("oradata")
+    house.array.faults.append(Fault("release", "refuse", 32786))
+    with pytest.raises(BackupError) as caught:
+        house.cancel("oradata")
+    assert (caught.value.unchanged, caught.value.changed) == ("The sessions of oradata onto bv1 still stand.", False)
+    house.cancel("oradata")
     assert house.unused() == ["bv1"]
 
 
