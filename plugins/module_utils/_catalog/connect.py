@@ -23,7 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
     upgrade,
     version_of,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.sqlite import EmptyDoor, SqliteDoor
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.sqlite import EmptyDoor, SqliteDoor, unwritable
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.volumes import AllocationRows, VolumeRows
 
 try:
@@ -93,11 +93,7 @@ class SqlCatalog:
         with self._translated():
             engine = self._engine or self._made()
             if not self._door.writable():
-                raise unavailable(
-                    f"The catalog {self._door.where} may not be written by user id {os.geteuid()}.",
-                    "Run as the catalog's owner, or name another place in catalog_url.",
-                    catalog=self._door.where,
-                )
+                raise unwritable(self._door.where)
             with self._door.writing(engine) as connection:
                 check_version(version_of(connection), self._door.where)
                 yield SqlRecords(connection)

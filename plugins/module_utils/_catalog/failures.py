@@ -90,6 +90,10 @@ def _next_step(reason: str) -> str:
         ("permission denied", "Grant the database user the rights on the catalog's tables and its schema."),
         ("password", "Check user name and password in catalog_url."),
         ("full", "Make room on the file system of the catalog."),
+        (
+            "i/o error",
+            "Look at the file system of the catalog: its room and quota, and what the kernel says of the disk.",
+        ),
     ):
         if word in said:
             return step

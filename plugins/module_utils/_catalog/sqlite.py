@@ -23,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures i
     unavailable,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import upgrade, version_of
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._private import make_directory, open_to_all
 
 try:
@@ -31,6 +32,22 @@ except ImportError:  # connect.py says so before anything here runs
     ...
 
 _ANOTHER = "Run as a user who may write it, or name another place in catalog_url."
+
+
+def unwritable(path: str) -> BackupError:
+    """Return the error for a catalog's file that may be read, and not written."""
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return unavailable(
+            f"The catalog {path} may not be written: it lies on a read-only file system.",
+            "See the kernel's messages, which may tell of a bad disk, and mount it writable; "
+            "or name another place in catalog_url.",
+            catalog=path,
+        )
+    return unavailable(
+        f"The catalog {path} may not be written by user id {os.geteuid()}.",
+        "Run as the catalog's owner, or name another place in catalog_url.",
+        catalog=path,
+    )
 
 
 class SqliteDoor:

@@ -177,9 +177,14 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
     made.close()
 
 
+def new_prefix() -> str:
+    """Return what sets the volumes of one test apart from those of others."""
+    return f"c{next(_numbers)}"
+
+
 def _field(array: Simulated, url: str, crowd: Crowd) -> Iterator[Field]:
     try:
-        yield Field(array, url, crowd, f"c{next(_numbers)}")
+        yield Field(array, url, crowd, new_prefix())
     finally:
         array.unfail()
         array.knobs(copy_rate=0, latency=0)
