@@ -10,11 +10,11 @@
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fuzz soak format
+.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fault fuzz soak format
 .PHONY: clean
 
 help:
-	@echo 'make env | test | tape-test | demo | build | bench-tape | fuzz | soak | clean'
+	@echo 'make env | test | tape-test | demo | build | bench-tape | fault | fuzz | soak | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -42,6 +42,10 @@ bench-tape: env
 # Coverage-guided fuzzing by atheris of all that reads what others wrote. FUZZERS="a b" make fuzz runs only these.
 fuzz: env
 	@.venv/bin/python scripts/fuzz/main.py "$(SECONDS)" $(FUZZERS)
+
+# The crash matrix: killed at every line (tests/fault). SEED=n draws again, WORKFLOWS="a b" and POINTS=n choose.
+fault: env
+	@.venv/bin/python scripts/fault/main.py
 
 # 2,000 randomized cycles over 20 volumes under faults, 20 to 40 minutes. Figures: build/soak.json.
 soak: env
