@@ -94,7 +94,7 @@ def _rotated(world: World, ledger: Ledger) -> None:
         cycle(world, ledger, "tv")
 
 
-def _equivalent(world: World, ledger: Ledger, bvs: int = 2, **policy: Any) -> None:
+def _equivalent(world: World, ledger: Ledger, bvs: int = 3, **policy: Any) -> None:
     site(world, ledger, ["tv"], [f"bv{number}" for number in range(1, bvs + 1)], **policy)
     cycle(world, ledger, "tv")
     world.done("eternus_sync", volumes=["tv"])
