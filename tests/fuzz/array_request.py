@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from ansible_collections.eternus.backup.tests.fuzz.shuffle import xml_text
-from ansible_collections.eternus.backup.tests.fuzz.talk import record
+from ansible_collections.eternus.backup.tests.fuzz.talk import record, record_reading
 from ansible_collections.eternus.backup.tests.fuzz.target import Target
 
 #: What makes volumes, or ends them: such requests are read, and not carried out.
@@ -34,16 +34,14 @@ class Subject(Target):
     )  # fmt: skip
 
     def seeds(self, place: Path) -> dict[str, bytes]:
-        import pywbem
-
+        (place / "other").mkdir()
         talks, _pairs = record(place)
-        found = {
+        talks["other"] = record_reading(place / "other")
+        return {
             f"{name} {turn}": b"\0" + body
             for name, talk in talks.items()
-            for turn, (_method, body) in enumerate(talk.requests[:4])
+            for turn, (_method, body) in enumerate(talk.requests[: 4 if name != "other" else 40])
         }
-        assert pywbem is not None
-        return found
 
     def prepare(self, place: Path) -> None:
         from ansible_collections.eternus.backup.tests.unit.support.simulated import start_simulated

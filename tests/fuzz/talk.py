@@ -80,6 +80,50 @@ def questions(pairs: Mapping[str, Sequence[Any]]) -> dict[str, Ask]:
     }
 
 
+def _keeping(talk: Talk) -> Callable[[Any, Callable[[], Any]], Any]:
+    """Return a transport that writes down what is said."""
+
+    def keep(request: Any, go_on: Callable[[], Any]) -> Any:
+        response = go_on()
+        content = response.raw.read(decode_content=True)
+        talk.requests.append((request.headers.get("CIMMethod", ""), request.body))
+        talk.answers.append(content)
+        return reply(request, content)
+
+    return keep
+
+
+def record_reading(place: Path) -> Talk:
+    """Ask a simulated array what other clients ask: by pulling, by associations, for classes."""
+    import pywbem
+
+    from ansible_collections.eternus.backup.tests.unit.support.simulated import start_simulated, stop_simulated
+
+    (simulated,) = start_simulated(place)
+    talk = Talk()
+    try:
+        simulated.create_volumes("tv1", "tv2", "tv3", size=MIB)
+        url = f"http://{simulated.endpoint['host']}:{simulated.endpoint['http_port']}"
+        connection = pywbem.WBEMConnection(url, (simulated.user, simulated.password), "root/eternus")
+        with transport(_keeping(talk)):
+            first = connection.OpenEnumerateInstances("FUJITSU_StorageVolume", MaxObjectCount=1, OperationTimeout=30)
+            connection.PullInstancesWithPath(first.context, MaxObjectCount=1)
+            connection.CloseEnumeration(first.context)
+            connection.OpenEnumerateInstancePaths("FUJITSU_StorageVolume", MaxObjectCount=9, ContinueOnError=False)
+            (path, *_rest) = connection.EnumerateInstanceNames("FUJITSU_StorageVolume")
+            connection.OpenAssociatorInstances(path, MaxObjectCount=9)
+            connection.OpenReferenceInstancePaths(path, MaxObjectCount=9, Role="PartComponent")
+            connection.AssociatorNames(path, ResultClass="CIM_StoragePool")
+            connection.References(path, ResultClass="CIM_Dependency", IncludeQualifiers=True)
+            connection.Associators("FUJITSU_StorageVolume", AssocClass="CIM_SystemDevice")
+            connection.GetClass("FUJITSU_StorageVolume", LocalOnly=False, PropertyList=["Name"])
+            connection.EnumerateClasses(DeepInheritance=True)
+            connection.GetInstance(path, LocalOnly=False)
+    finally:
+        stop_simulated(place)
+    return talk
+
+
 def record(place: Path, tls: Optional[Path] = None) -> tuple[dict[str, Talk], dict[str, Sequence[Any]]]:
     """Ask a simulated array everything; return what was said, and the pairs that were asked about.
 
@@ -103,16 +147,8 @@ def record(place: Path, tls: Optional[Path] = None) -> tuple[dict[str, Talk], di
         talks = {}
         for name, ask in questions(pairs).items():
             talk = talks[name] = Talk()
-
-            def keep(request: Any, go_on: Callable[[], Any], talk: Talk = talk) -> Any:
-                response = go_on()
-                content = response.raw.read(decode_content=True)
-                talk.requests.append((request.headers.get("CIMMethod", ""), request.body))
-                talk.answers.append(content)
-                return reply(request, content)
-
             array = WbemArray(Connection(simulated.options()), job_wait=Wait(0.05, 30.0))
-            with transport(keep):
+            with transport(_keeping(talk)):
                 ask(array)
             array.close()
         return talks, pairs

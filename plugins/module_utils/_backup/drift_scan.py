@@ -13,6 +13,7 @@ A part: ``sequence data_file data_block offset size sha256``. Sizes and offsets 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._options import inv
 from ansible_collections.eternus.backup.plugins.module_utils._times import moment_of
 
 T = TypeVar("T")
+_NUMBER = re.compile("-?[0-9]{1,20}")
 _SHAPE = "Give the cartridges of tape_scan's result as they are."
 
 
@@ -163,7 +165,7 @@ def _get(row: Mapping[str, Any], name: str, kind: type[T], default: Optional[T] 
     value = row.get(name, default)
     if value is None:
         value = default
-    if kind is int and isinstance(value, str) and value.lstrip("-").isdigit():
+    if kind is int and isinstance(value, str) and _NUMBER.fullmatch(value):
         value = int(value)  # what a template made of a number
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise invalid("tapes", f"{name}: {value!r}", _SHAPE)

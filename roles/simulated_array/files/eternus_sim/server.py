@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import socket
 import ssl
 import threading
@@ -23,6 +24,7 @@ from .core.door import Door
 from .core.failpoints import FailPoint
 
 MAX_BODY = 256 << 20  # bytes of a request: writes through the door may be large
+_DIGITS = re.compile("[0-9]+")
 REALM = 'Basic realm="ETERNUS"'
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -231,13 +233,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send((411, {}, b""))
             return None
-        length = self.headers.get("Content-Length", "0").strip()
-        if not length.isdigit() or int(length) > MAX_BODY:
+        told = self.headers.get("Content-Length", "0").strip()
+        if not _DIGITS.fullmatch(told) or int(told[:20]) > MAX_BODY:
             self.close_connection = True
-            self._send((413 if length.isdigit() else 400, {}, b""))
+            self._send((413 if _DIGITS.fullmatch(told) else 400, {}, b""))
             return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
+        length = int(told)
+        body = self.rfile.read(length)
+        if len(body) < length:
             self.close_connection = True
             return None
         return body

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
@@ -25,6 +26,7 @@ from .values import ClassPath, Item, Path
 from .xml_in import Call
 
 Names = Optional[frozenset[str]]
+_NUMBER = re.compile("[0-9]{1,20}")
 NOT_OFFERED = (
     "ExecQuery",
     "OpenQueryInstances",
@@ -65,7 +67,7 @@ class Arguments:
         value = self._values.get(name.lower())
         if value is None:
             return default
-        if not isinstance(value, str) or not value.strip().isdigit():
+        if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
             raise CimError(INVALID_PARAMETER, "%s is no number" % name)
         return int(value)
 
