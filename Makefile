@@ -10,11 +10,11 @@
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fault fuzz soak format
+.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fault fuzz soak audit format
 .PHONY: clean
 
 help:
-	@echo 'make env | test | tape-test | demo | build | bench-tape | fault | fuzz | soak | clean'
+	@echo 'make env | test | tape-test | demo | build | bench-tape | fault | fuzz | soak | audit | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -50,6 +50,10 @@ fault: env
 # 2,000 randomized cycles over 20 volumes under faults, 20 to 40 minutes. Figures: build/soak.json.
 soak: env
 	@.venv/bin/python scripts/soak/main.py "$(CYCLES)" "$(SEED)"
+
+# Known vulnerabilities in what is installed, as the package registry tells. FILES=requirements.txt asks about those alone.
+audit: env
+	@.venv/bin/python scripts/audit.py $(FILES)
 
 format: env
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
