@@ -17,8 +17,10 @@ from ansible_collections.eternus.backup.tests.fault.invariants import Violation,
 from ansible_collections.eternus.backup.tests.fault.ledger import Ledger
 from ansible_collections.eternus.backup.tests.fault.world import Called, Crash, World
 
-#: Seconds that Tower lets pass before a relaunch. A lease lives 120 seconds; a session list lags 10.
-RELAUNCH = (60.0, 600.0)
+#: Seconds that Tower lets pass before a relaunch, and how often. A lease lives 120 seconds; a session list lags 10.
+RELAUNCH = {60.0: 10, 600.0: 9, 0.0: 1}
+#: A relaunch that is killed too is killed at one of so many events: those of its recovery and some more.
+EARLY = 12
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Workflow:
     :ivar copy_rate: bytes per second that the arrays copy; 0 is unlimited. A restore that is never seen to run is
         believed to have ended only after ten seconds.
     :ivar always: whether the generations must be there right after the death too: not where the catalog was lost.
+    :ivar twice: how often (0 to 1) the relaunch is killed as well, at one of its first events, and launched once more.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Workflow:
     remote: bool = False
     copy_rate: int = 0
     always: bool = True
+    twice: float = 0.0
 
     def run(self, world: World, crash: Optional[Crash] = None) -> Called:
         """Run the job once, to its end or to its death."""
@@ -142,17 +146,31 @@ def _case(workflow: Workflow, event: str, crash: Crash, found: Sequence[Violatio
 
 def aftermath(world: World, ledger: Ledger, workflow: Workflow, seed: int) -> list[Violation]:
     """Look, write on, run again, look again, run once more: return all that does not hold."""
-    found = standing(world, ledger) if workflow.always else []
-    ledger.write(world, *workflow.writes)
-    world.later(random.Random(seed).choice(RELAUNCH))
+    draw = random.Random(seed)
+    found = _survey(world, ledger, workflow, draw)
+    if draw.random() < workflow.twice:
+        second = Crash(draw.randint(1, EARLY), draw.choice(("before", "after")))
+        again = workflow.run(world, second)
+        if again.killed:
+            seen = _survey(world, ledger, workflow, draw)
+            found += [replace(one, text=f"{one.text} (after a second death, {second})") for one in seen]
     again = workflow.run(world)
     if again.failed or again.killed:
         return [*found, Violation("other", f"the relaunch failed: {_why(again)}")]
     return found + settled(world, ledger, workflow)
 
 
+def _survey(world: World, ledger: Ledger, workflow: Workflow, draw: random.Random) -> list[Violation]:
+    """Look right after a death, let hosts write on, and let time pass."""
+    found = standing(world, ledger) if workflow.always else []
+    ledger.write(world, *workflow.writes)
+    world.later(draw.choices(list(RELAUNCH), list(RELAUNCH.values()))[0])
+    return found
+
+
 def settled(world: World, ledger: Ledger, workflow: Workflow) -> list[Violation]:
     """Return what does not hold after a run that ended well: the invariants, what was expected, and a further run."""
+    world.quiet()
     found = violations(world, ledger)
     found += [Violation("other", text) for text in workflow.expected(world, ledger)]
     before = world.state()

@@ -107,9 +107,9 @@ def _suspended(world: World, ledger: Ledger) -> None:
     ledger.write(world, "tv")
 
 
-def _snapshots(world: World, ledger: Ledger, method: str = "snapshot", **policy: Any) -> None:
-    site(world, ledger, ["tv"], ["bv1", "bv2"], method=method, generations=2, **policy)
-    for _cycle in range(2):
+def _snapshots(world: World, ledger: Ledger, method: str = "snapshot", generations: int = 2, **policy: Any) -> None:
+    site(world, ledger, ["tv"], ["bv1", "bv2"], method=method, generations=generations, **policy)
+    for _cycle in range(generations):
         cycle(world, ledger, "tv", sync=False)
 
 
@@ -142,12 +142,38 @@ DISK = (
     Workflow("backup_suspend", _suspended, "eternus_backup", _NIGHT, newest("tv"), writes=("tv",)),
     Workflow("backup_snapshot", _snapshots, "eternus_backup", _NIGHT, newest("tv", generations=2), writes=("tv",)),
     Workflow(
+        "backup_snapshot_slow",
+        _snapshots,
+        "eternus_backup",
+        _NIGHT,
+        newest("tv", generations=2),
+        writes=("tv",),
+        copy_rate=SIZE // 8,
+    ),
+    Workflow(
+        "backup_snapshot_safe",
+        lambda world, ledger: _snapshots(world, ledger, generations=1, safe_rotation=True),
+        "eternus_backup",
+        _NIGHT,
+        newest("tv"),
+        writes=("tv",),
+    ),
+    Workflow(
         "backup_differential",
         lambda world, ledger: _snapshots(world, ledger, "differential"),
         "eternus_backup",
         _NIGHT,
         newest("tv", generations=2),
         writes=("tv",),
+    ),
+    Workflow(
+        "backup_differential_slow",
+        lambda world, ledger: _snapshots(world, ledger, "differential"),
+        "eternus_backup",
+        _NIGHT,
+        newest("tv", generations=2),
+        writes=("tv",),
+        copy_rate=SIZE // 8,
     ),
     Workflow(
         "backup_group",

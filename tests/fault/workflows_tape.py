@@ -70,6 +70,16 @@ def _borrowed(world: World, ledger: Ledger) -> None:
     cycle(world, ledger, "tv")
 
 
+def _tape_only(world: World, ledger: Ledger) -> None:
+    """Nothing is borrowed yet."""
+    with_tape(world, ledger, ["A0"], media="tape", method="tape_only")
+
+
+def _queued(world: World, _ledger: Ledger) -> list[str]:
+    found = [backup for backup in history(world, "tv") if backup.key == "night" and backup.whole_on_disk]
+    return [] if len(found) == 1 else [f"{len(found)} backups wait for tape, wanted 1"]
+
+
 def _waiting_drop(world: World, ledger: Ledger) -> None:
     """Two backups, one generation: the older waits for tape before its BV is given back."""
     with_tape(world, ledger, ["A0", "A1"])
@@ -153,6 +163,7 @@ TAPE = (
     Workflow("tape_append", _appended, "tape_copy", {**_TV, "verify": True}, all_written(), writes=("tv",)),
     Workflow("tape_borrowed", _borrowed, "tape_copy", _TV, all_written(), writes=("tv",)),
     Workflow("tape_waiting_drop", _waiting_drop, "tape_copy", _TV, all_written(), writes=("tv",)),
+    Workflow("backup_tape_only", _tape_only, "eternus_backup", {**_TV, "key": "night"}, _queued, writes=("tv",)),
     Workflow("tape_restore", _on_tape, "tape_restore", _BACK, nothing_more),
     Workflow("delete", _deleting, "eternus_generation", {"state": "absent"}, _deleted, writes=("tv",)),
     Workflow(

@@ -17,6 +17,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ _NO_ARRAY += ("tape_info", "tape_scan", "tape_verify")
 _LIBRARY = ("tape_copy", "tape_restore", "tape_cartridge", "tape_info", "tape_scan", "tape_verify")
 _DEVICES = ("tape_copy", "tape_restore", "tape_verify")
 _WAITING = ("eternus_sync", "eternus_backup", "eternus_restore")
+#: CopyStates of a session that has not copied everything: initialized, unsynchronized.
+_COPYING = (2, 3)
 _PRELUDE = f"""
 import sys
 sys.path.insert(0, {str(INJECT)!r})
@@ -227,6 +230,14 @@ class World:
         called = self.call(module, args)
         assert not called.failed and not called.killed, (module, called)
         return called.result
+
+    def quiet(self) -> None:
+        """Let the arrays copy at once what they still have to, and wait for it."""
+        for array in self.arrays:
+            array.knobs(copy_rate=0)
+        until = time.monotonic() + 30
+        while any(row["copy_state"] in _COPYING for row in self.sessions().values()) and time.monotonic() < until:
+            time.sleep(0.05)
 
     # what there is
 
