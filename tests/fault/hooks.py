@@ -4,8 +4,8 @@
 
 """What a playbook's job does to hosts, as events: hooks, freezing, mounting. Each is a stand-in for a program.
 
-Run as ``hooks.py PROGRAM ARGUMENTS...``, by a script in a directory that stands first on PATH (playbook_host.py); FAULT_HOST
-is the host's directory: ``frozen-NAME`` and ``mounted-NAME`` are the states of its file systems, ``log``
+Run as ``hooks.py PROGRAM ARGUMENTS...`` by scripts in a directory that stands first on PATH (playbook_host.py).
+FAULT_HOST is the host's directory: ``frozen-NAME`` and ``mounted-NAME`` are the states of its file systems, ``log``
 has a line for each thing that was done: the job, and what.
 """
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HOOKS = Path(__file__).resolve().with_name("hooks.py")
 #: Seconds after which nothing may be frozen any more, once the limit of the watchdog has passed.
-SOON = 5.0
+SOON = 15.0
 
 _EVENT = '#!/bin/sh\nexec "{python}" "{hooks}" {name} "$@"\n'
 _PROGRAMS = {

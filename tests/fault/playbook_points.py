@@ -84,7 +84,7 @@ class Job(Workflow):
         env |= {"FAULT_SHIFT": str(world.shift)} if crash is None else world.injection(crash, log)
         given = host.home / "vars.json"
         given.write_text(
-            json.dumps({**_reach(world), **filled(world, self.variables), **noted(world)}), encoding="utf-8"
+            json.dumps({**_reach(world, host), **filled(world, self.variables), **noted(world)}), encoding="utf-8"
         )
         playbook = str(PLAYBOOKS / self.playbook) if self.playbook.endswith(".yml") else self.playbook
         argv = ["ansible-playbook", "-i", str(host.home / "inventory"), playbook, "-e", f"@{given}"]
@@ -122,8 +122,8 @@ def _end(mark: str) -> None:
         time.sleep(0.02)
 
 
-def _reach(world: World) -> dict[str, Any]:
-    """Return the variables that lead to a world."""
+def _reach(world: World, host: Host) -> dict[str, Any]:
+    """Return the variables that lead to a world and its host."""
     given = world.array.args()
     return {
         "eternus_hosts": "storage",
@@ -131,6 +131,7 @@ def _reach(world: World) -> dict[str, Any]:
         "eternus_catalog": world.url,
         "eternus_tape_library": str(world.library),
         "eternus_device_dir": str(world.array.device_dir),
+        "host_volume_notes": str(host.directory / "notes"),
         "export": str(world.directory / "export"),
     }
 

@@ -22,7 +22,8 @@ exec 9< "$mount"
 flock -w 5 9 || say 3 "$mount is being frozen by somebody else."
 
 # In a session of its own, with nothing of ours open: neither our end nor that of the connection reaches it. It goes on
-# trying for a minute, for a freeze that took longer than the limit.
+# trying for a minute, for a freeze that took longer than the limit; where nobody of our process group lives any more who
+# could still freeze, three times are enough, so that a run after one that was killed finds the lock free.
 # shellcheck disable=SC2016
 watchdog=$(setsid sh -c '
   trap "" HUP INT
@@ -32,12 +33,13 @@ watchdog=$(setsid sh -c '
   echo "$$ $(cut -d " " -f 22 "/proc/$$/stat")"
   exec < /dev/null > /dev/null 2>&1
   wait "$waiting"
-  tries=0
-  until "$2" -u "$3" || [ "$tries" -ge 60 ]; do
+  tries=0 alone=0
+  until "$2" -u "$3" || [ "$tries" -ge 60 ] || [ "$alone" -ge 3 ]; do
     tries=$((tries + 1))
     sleep 1
+    kill -0 "-$4" || alone=$((alone + 1))
   done
-' eternus-watchdog "$limit" "$fsfreeze" "$mount" < /dev/null 2> /dev/null &)
+' eternus-watchdog "$limit" "$fsfreeze" "$mount" "$(cut -d ' ' -f 5 "/proc/$$/stat")" < /dev/null 2> /dev/null &)
 [ -n "$watchdog" ] || say 4 "The watchdog could not be started; nothing is frozen."
 
 "$fsfreeze" -f "$mount" || {
