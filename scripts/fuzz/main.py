@@ -29,7 +29,7 @@ BUILD = ROOT / "build" / "fuzz"
 TOOL = ROOT / ".cache" / "fuzz"
 PACKAGE = "ansible_collections.eternus.backup.tests.fuzz"
 TREE = ROOT / ".cache" / "tree"
-_CRASHES = ("crash-", "timeout-", "oom-", "leak-", "slow-unit-")
+_CRASHES = ("crash-", "timeout-", "oom-", "leak-")
 _STATUS = re.compile(r"#(\d+)\s+\w+\s+.*?cov: (\d+) ft: (\d+) corp: (\d+)")
 
 
@@ -86,7 +86,8 @@ def fuzz(name: str, seconds: int) -> dict[str, Any]:
                 *("nice", "-n", "10", sys.executable, "-m", f"{PACKAGE}.child", name, place, str(findings)),
                 *(str(corpus), str(seeds), f"-dict={words}", f"-max_total_time={seconds}"),
                 *("-max_len=16384", "-len_control=0"),
-                *("-print_final_stats=1", "-timeout=30", "-rss_limit_mb=3072", f"-artifact_prefix={findings}/{name}-"),
+                *("-print_final_stats=1", "-timeout=60", "-report_slow_units=600", "-rss_limit_mb=3072"),
+                f"-artifact_prefix={findings}/{name}-",
             ],
             env=environment(), cwd=ROOT, stdout=output, stderr=output, check=False,
         ).returncode  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._tape.format import Label, label_bytes, parse_label
 from ansible_collections.eternus.backup.plugins.module_utils._tape.virtual import VirtualLibrary
+from ansible_collections.eternus.backup.tests.fuzz.targets import target
 
 LABEL = label_bytes(Label("A1", "u", "weekly", datetime(2026, 1, 5, tzinfo=timezone.utc)))
 
@@ -60,3 +61,12 @@ def test_a_cartridge_with_impossible_numbers_is_suspect(tmp_path: Path, damage: 
     with pytest.raises(BackupError) as caught, damaged.load("A1", "test"):
         pass
     assert caught.value.error_class is ErrorClass.SUSPECT_CARTRIDGE
+
+
+@pytest.mark.parametrize("name", ["tape_text", "tape_library"])
+def test_real_labels_and_cartridges_pass_their_fuzzer(tmp_path: Path, name: str) -> None:
+    subject = target(name)
+    (tmp_path / "made").mkdir()
+    subject.prepare(tmp_path)
+    for seed in subject.seeds(tmp_path / "made").values():
+        subject.one(seed)
