@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,23 @@ def _formatted(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, ast.unparse(statement)
 
 
+@cache
+def _tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert len(named) > 10
+    for name in named:
+        assert (ROOT / name).exists() or Path(__file__).with_name(name).exists(), name
+    assert "target `secrets`" in text
+    assert (ROOT / "tests" / "integration" / "targets" / "secrets" / "runme.sh").exists()
 
 
 def test_there_is_something_to_read() -> None:
@@ -139,7 +155,7 @@ def test_no_source_runs_text_reads_objects_or_uses_a_shell() -> None:
     found = [
         f"{_name(path)}:{line}: {sin}"
         for path in SOURCES
-        for line, sin in _sins(ast.parse(path.read_text(encoding="utf-8")))
+        for line, sin in _sins(_tree(path))
         if (_name(path), sin) not in ALLOWED
     ]
     assert found == []
@@ -149,7 +165,7 @@ def test_values_go_into_sql_bound_and_never_as_text() -> None:
     found = [
         f"{_name(path)}:{line}: {part}"
         for path in SOURCES
-        for line, part in _formatted(ast.parse(path.read_text(encoding="utf-8")))
+        for line, part in _formatted(_tree(path))
         if part not in SQL_PARTS.get(_name(path), set())
     ]
     assert found == []
