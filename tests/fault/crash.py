@@ -52,7 +52,6 @@ class Workflow:
     :ivar copy_rate: bytes per second that the arrays copy; 0 is unlimited. A restore that is never seen to run is
         believed to have ended only after ten seconds.
     :ivar always: whether the generations must be there right after the death too: not where the catalog was lost.
-    :ivar twice: how often (0 to 1) the relaunch is killed as well, at one of its first events, and launched once more.
     """
 
     name: str
@@ -64,7 +63,6 @@ class Workflow:
     remote: bool = False
     copy_rate: int = 0
     always: bool = True
-    twice: float = 0.0
 
     def run(self, world: World, crash: Optional[Crash] = None) -> Called:
         """Run the job once, to its end or to its death."""
@@ -121,8 +119,10 @@ def events_of(directory: Path) -> list[str]:
     return (directory / "events.txt").read_text(encoding="utf-8").splitlines()
 
 
-def strike(workflow: Workflow, origin: Path, directory: Path, crash: Crash, seed: int) -> Case:
+def strike(workflow: Workflow, origin: Path, directory: Path, crash: Crash, seed: int, twice: float = 0.0) -> Case:
     """Kill the job at one point and return what became of it.
+
+    ``twice``: how often (0 to 1) the relaunch is killed as well, at one of its first events, and launched once more.
 
     A run that polls may be over a look or two earlier than the one that was counted: its last event is taken then.
     """
@@ -131,7 +131,7 @@ def strike(workflow: Workflow, origin: Path, directory: Path, crash: Crash, seed
         try:
             first = workflow.run(world, crash)
             if first.killed:
-                found = aftermath(world, Ledger.load(directory), workflow, seed)
+                found = aftermath(world, Ledger.load(directory), workflow, seed, twice)
                 return _case(workflow, first.events[crash.at - 1], crash, found)
         finally:
             world.remove()
@@ -144,11 +144,11 @@ def _case(workflow: Workflow, event: str, crash: Crash, found: Sequence[Violatio
     return Case(workflow.name, event, crash.at, crash.when, "module", not found, texts, kinds)
 
 
-def aftermath(world: World, ledger: Ledger, workflow: Workflow, seed: int) -> list[Violation]:
+def aftermath(world: World, ledger: Ledger, workflow: Workflow, seed: int, twice: float = 0.0) -> list[Violation]:
     """Look, write on, run again, look again, run once more: return all that does not hold."""
     draw = random.Random(seed)
     found = _survey(world, ledger, workflow, draw)
-    if draw.random() < workflow.twice:
+    if draw.random() < twice:
         second = Crash(draw.randint(1, EARLY), draw.choice(("before", "after")))
         again = workflow.run(world, second)
         if again.killed:

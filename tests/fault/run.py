@@ -30,6 +30,9 @@ from ansible_collections.eternus.backup.tests.fault.workflows import WORKFLOWS
 
 PLAYBOOKS = "ansible_collections.eternus.backup.tests.fault.playbook_points"
 
+#: Every fourth relaunch is killed as well.
+TWICE = 0.25
+
 
 def main() -> int:
     """Run it, print what was found, write build/fault.json."""
@@ -89,7 +92,7 @@ def _strike(job: tuple[Point, Path, int]) -> Case:
     point, directory, seed = job
     place = directory / f"{point.workflow}-{point.crash.at}-{point.crash.when}"
     own = random.Random(f"{seed} {point}").randrange(1 << 30)
-    return strike(WORKFLOWS[point.workflow], directory / point.workflow, place, point.crash, own)
+    return strike(WORKFLOWS[point.workflow], directory / point.workflow, place, point.crash, own, TWICE)
 
 
 def _playbooks(seed: int, directory: Path) -> Iterable[Case]:
