@@ -114,7 +114,10 @@ class Cycles:
             yield from self._tape(unit)
 
     def _tape(self, unit: Unit) -> Steps:
-        yield from self.must(unit, "tape_copy", volumes=list(unit.tvs), verify=self._chance.random() < 0.2)
+        verify = self._chance.random() < 0.2
+        spoilt = verify and any(one.id in self._faults.damage.backups for tv in unit.tvs for one in self._history(tv))
+        allowed = ("checksum_mismatch", "suspect_cartridge") if spoilt else ()
+        yield from self.must(unit, "tape_copy", *allowed, volumes=list(unit.tvs), verify=verify)
 
     def held(self, unit: Unit) -> Steps:
         """Hold the newest backup over another one, then release it."""
