@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Optional
@@ -64,8 +64,10 @@ class Job(Workflow):
     def run(self, world: World, crash: Optional[Crash] = None) -> Called:
         """Run the playbook once, to its end or to its death; a host that is not as it must be makes it a failure."""
         assert self.host is not None
-        if crash is not None:
+        begun = world.directory / "host-begun"
+        if not begun.exists():
             self.host.reset(list(self.mounts.values()))
+            begun.touch()
         for array in world.arrays:
             array.knobs(copy_rate=self.copy_rate)
         code, text, events = self._play(world, self.host, crash)
@@ -186,11 +188,9 @@ def job(name: str, directory: Path) -> Job:
         if mounts:
             _mount(world, {tv: str(host.mount_point(mount)) for tv, mount in mounts.items()})
 
-    given = {item: getattr(base, item) for item in ("module", "args", "expected", "writes", "remote", "copy_rate")}
+    given = {item.name: getattr(base, item.name) for item in fields(Workflow)}
     return Job(
-        name=f"playbook_{name}",
-        prepare=prepare,
-        **given,
+        **{**given, "name": f"playbook_{name}", "prepare": prepare},
         playbook=playbook,
         variables=variables,
         mounts=mounts,
