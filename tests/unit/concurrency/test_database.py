@@ -18,8 +18,8 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.eternus.backup.tests.unit.concurrency.conftest import Field
-from ansible_collections.eternus.backup.tests.unit.concurrency.pausing import (
+from ansible_collections.eternus.backup.tests.unit.support.field import Field
+from ansible_collections.eternus.backup.tests.unit.support.pausing import (
     IMPATIENT,
     TRUSTING,
     after_the_act,
@@ -152,6 +152,6 @@ def test_a_catalog_that_another_program_locks_for_long_is_told_and_the_rerun_men
             result = run.ended()[1]
         assert_unavailable(result)
         assert result["unchanged"] == STATED
-        assert bool(on_sqlite.sessions()) is (point is after_the_act)
+        assert on_sqlite.sessions()
     assert "another process holds the catalog for a long time" in result["next_step"]
     assert_mended(on_sqlite, "tv0")

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
-from ansible_collections.eternus.backup.tests.unit.concurrency.conftest import Field, new_prefix
-from ansible_collections.eternus.backup.tests.unit.concurrency.pausing import TRUSTING, after_the_act
 from ansible_collections.eternus.backup.tests.unit.support.crowd import Crowd, Member
+from ansible_collections.eternus.backup.tests.unit.support.field import Field, new_prefix
+from ansible_collections.eternus.backup.tests.unit.support.pausing import TRUSTING, after_the_act
 from ansible_collections.eternus.backup.tests.unit.support.simulated import Simulated
 from ansible_collections.eternus.backup.tests.unit.support.small_disk import (
     BOUND,

@@ -14,7 +14,7 @@ from collections import Counter
 
 import pytest
 
-from ansible_collections.eternus.backup.tests.unit.concurrency.conftest import SIZE, Field
+from ansible_collections.eternus.backup.tests.unit.support.field import SIZE, Field
 
 PROCESSES = 32
 HALF = PROCESSES // 2
@@ -55,25 +55,27 @@ def test_32_at_once_get_a_volume_each_where_there_are_enough_of_their_size_else_
     _assert_whole(either)
 
 
-def test_of_many_that_back_up_one_volume_by_one_key_one_does(either: Field, round_: int) -> None:
-    either.volumes(1, 2)
-    either.policies("tv0")
-    either.done("eternus_sync", "tv0")
-    ended = either.crowd.together([either.call("eternus_backup", "tv0", key="night")] * 6)
+def test_of_many_that_back_up_one_volume_by_one_key_one_does(on_sqlite: Field, round_: int) -> None:
+    on_sqlite.volumes(1, 2)
+    on_sqlite.policies("tv0")
+    on_sqlite.done("eternus_sync", "tv0")
+    ended = on_sqlite.crowd.together([on_sqlite.call("eternus_backup", "tv0", key="night")] * 6)
     taken = [one for one in ended if not one["failed"] and one["backups"][0]["taken"]]
     assert len(taken) == 1
     assert {one["error_class"] for one in ended if one["failed"]} <= {"busy"}
-    assert len(either.catalog()["backups"]) == 1
-    either.assert_sound()
+    assert len(on_sqlite.catalog()["backups"]) == 1
+    on_sqlite.assert_sound()
 
 
-def test_what_processes_declare_at_once_is_all_there(either: Field, round_: int) -> None:
-    either.volumes(8, 16)
+def test_what_processes_declare_at_once_is_all_there(on_postgres: Field, round_: int) -> None:
+    on_postgres.volumes(8, 16)
     calls = [
-        either.call("eternus_policy", policies=[{"volume": either.name(tv), "media": "disk", "generations": 1}])
+        on_postgres.call(
+            "eternus_policy", policies=[{"volume": on_postgres.name(tv), "media": "disk", "generations": 1}]
+        )
         for tv in EVERY[:8]
     ]
-    ended = either.crowd.together(calls)
+    ended = on_postgres.crowd.together(calls)
     assert [one.get("msg") for one in ended if one["failed"]] == []
-    with either.records() as records:
+    with on_postgres.records() as records:
         assert len(records.policies()) == 8

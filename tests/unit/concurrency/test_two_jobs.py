@@ -16,9 +16,9 @@ import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock
-from ansible_collections.eternus.backup.tests.unit.concurrency.conftest import Field, until_expired
-from ansible_collections.eternus.backup.tests.unit.concurrency.pausing import before_the_look, in_a_block
 from ansible_collections.eternus.backup.tests.unit.support.crowd import Call, Crowd, Member
+from ansible_collections.eternus.backup.tests.unit.support.field import Field, until_expired
+from ansible_collections.eternus.backup.tests.unit.support.pausing import SHORT, before_the_look, in_a_block
 from ansible_collections.eternus.backup.tests.unit.support.tape_house import TapeHouse
 
 JOB_1, JOB_2 = {"AWX_JOB_ID": "4711"}, {"AWX_JOB_ID": "4712"}
@@ -94,7 +94,7 @@ def test_a_tape_owner_that_wakes_after_its_lease_touches_nothing_that_another_wr
 ) -> None:
     """Its drive is locked as long as it lives: what it still writes there lies behind all that the catalog knows."""
     tapes = Tapes(tmp_path, crowd, drives=2)
-    first = tapes.copy("B1", JOB_1, in_a_block())
+    first = tapes.copy("B1", JOB_1, SHORT + in_a_block())
     first.until_stopped()
     until_expired(tapes.house.catalog)
     assert tapes.copy("B1", JOB_2).ended()[0] == 0

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 #: Seconds of a lease in these tests.
-LEASE = 2.0
+LEASE = 4.0
 
 _UTILS = "ansible_collections.eternus.backup.plugins.module_utils"
 
-_STOP = f"""
+_STOP = """
 def _at(number):
     import os, signal
     seen = []
@@ -20,7 +20,10 @@ def _at(number):
         if len(seen) == number:
             os.kill(os.getpid(), signal.SIGSTOP)
     return reached
+"""
 
+#: Live by a short lease.
+SHORT = f"""
 def _short():
     from {_UTILS}._backup import context
     make = context.Context.__init__
