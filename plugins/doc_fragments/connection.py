@@ -65,6 +65,8 @@ options:
       - What is left out of an entry is as it is for the main connection; no environment variable is read for it.
       - An array that only carries the other end of a REC or ROPC session need not be here. For a restore from it, it
         must.
+      - M(eternus.backup.eternus_sync), M(eternus.backup.eternus_backup) and M(eternus.backup.eternus_restore) go on,
+        with a warning, without one that cannot be reached; what needs it is refused with V(array_unreachable).
       - M(eternus.backup.eternus_info) shows the main one only.
     type: list
     elements: dict

@@ -256,7 +256,7 @@ def main() -> None:
             result = take_backup(ctx, params["volumes"], request, groups=params["groups"])
             return wait_for_tape(ctx, result, wait) if params["wait_for"] == "tape" else result
 
-        return on_array(params, check_mode=module.check_mode, work=take, rows="backups")
+        return on_array(params, check_mode=module.check_mode, work=take, rows="backups", spare_peers=True)
 
     run(module, work)
 

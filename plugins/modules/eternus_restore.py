@@ -233,7 +233,7 @@ def main() -> None:
         def act(ctx: Context) -> Result:
             return cancel_restore(ctx, request) if params["state"] == "cancelled" else restore(ctx, request, wait)
 
-        return on_array(params, check_mode=module.check_mode, work=act)
+        return on_array(params, check_mode=module.check_mode, work=act, spare_peers=True)
 
     run(module, work)
 

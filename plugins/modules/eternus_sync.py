@@ -171,7 +171,7 @@ def main() -> None:
             awaited = wait if params["state"] == "equivalent" else None
             return start(ctx, names, groups=groups, drop_untaped=params["drop_untaped"], wait=awaited)
 
-        return on_array(params, check_mode=module.check_mode, work=act, rows="synchronizations")
+        return on_array(params, check_mode=module.check_mode, work=act, rows="synchronizations", spare_peers=True)
 
     run(module, work)
 

@@ -23,6 +23,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import (
     NOTHING_CHANGED,
     BackupError,
     ErrorClass,
+    combined,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._options import (
     ArrayOptions,
@@ -31,6 +32,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._options import (
 )
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
 
+_BY_ABSENCE = frozenset({ErrorClass.ARRAY_UNREACHABLE, ErrorClass.NO_SUCH_VOLUME})
+_LEFT_OUT = "The task went on without it."
 _LIMITS = frozenset({ErrorClass.UNSUPPORTED_COPY.value, ErrorClass.SESSION_LIMIT.value})
 
 #: Among what is known of an array: where it was reached, so that its record is found before it has told its serial.
@@ -40,7 +43,12 @@ NOTHING = "No volume is named and none has a policy: nothing was done. Declare p
 
 
 def on_array(
-    params: Mapping[str, Any], *, check_mode: bool, work: Callable[[Context], Result], rows: str = ""
+    params: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    work: Callable[[Context], Result],
+    rows: str = "",
+    spare_peers: bool = False,
 ) -> Result:
     """Do a work over the catalog and the arrays; the result bears ``round_trips``, the requests sent to them all.
 
@@ -48,10 +56,12 @@ def on_array(
     check mode it reads as empty, an earlier task may be the one that makes it.
 
     :param rows: the result's list with one row a volume; where it is empty, the result says that nothing was done.
+    :param spare_peers: whether the work is done without peers that cannot be reached.
     """
     options = every_array(params)
     with closing(open_catalog(catalog_url(params), create=check_mode, read_only=check_mode)) as catalog:
-        result = with_arrays(options, catalog, check_mode=check_mode, keep=not check_mode, work=work)
+        keep = not check_mode
+        result = with_arrays(options, catalog, check_mode=check_mode, keep=keep, work=work, spare_peers=spare_peers)
     if rows and not result.values[rows]:
         return replace(result, warnings=[*result.warnings, NOTHING])
     return result
@@ -64,6 +74,7 @@ def with_arrays(
     check_mode: bool,
     keep: bool,
     work: Callable[[Context], Result],
+    spare_peers: bool = False,
 ) -> Result:
     """Do a work over an open catalog and one or more arrays.
 
@@ -72,13 +83,18 @@ def with_arrays(
 
     :param keep: write down what the clients learnt, once the work has succeeded or what was kept has proved wrong: a
         refusal by itself changes nothing (§4).
+    :param spare_peers: whether arrays but the first may be out of reach: they are left out, with a warning, as if they
+        had not been named.
     """
+    absent: dict[str, BackupError] = {}
     with catalog.read() as records:
         kept = [_record(records, one.url) for one in options]
         offers = offered(records, {volume.ref.array for volume in records.volumes()})
-    with opened(options, [record.known if record else None for record in kept]) as arrays:
+    known = [record.known if record else None for record in kept]
+    with opened(options, known, absent if spare_peers else None) as arrays, _naming(absent):
         ctx = Context(catalog, arrays, check_mode=check_mode, offers=offers)
-        ends = [_End(array, one.url, record) for array, one, record in zip(arrays.values(), options, kept)]
+        reached = [(one.url, record) for one, record in zip(options, kept) if one.url not in absent]
+        ends = [_End(array, url, record) for array, (url, record) in zip(arrays.values(), reached)]
         try:
             result = work(ctx)
         except BackupError as refusal:
@@ -93,25 +109,47 @@ def with_arrays(
             for end in ends:
                 _keep(ctx, end)
         round_trips = sum(array.round_trips for array in arrays.values())
-        return replace(result, values={**result.values, "round_trips": round_trips})
+        warnings = [*result.warnings, *(f"{error.message} {_LEFT_OUT}" for error in absent.values())]
+        return replace(result, values={**result.values, "round_trips": round_trips}, warnings=warnings)
+
+
+@contextmanager
+def _naming(absent: Mapping[str, BackupError]) -> Iterator[None]:
+    """Let an error that may come from an array's absence name that array."""
+    try:
+        yield
+    except BackupError as error:
+        if not absent or error.error_class not in _BY_ABSENCE:
+            raise
+        raise combined([error, *absent.values()], unchanged=error.unchanged, changed=error.changed) from error
 
 
 @contextmanager
 def opened(
-    options: Sequence[ArrayOptions], known: Sequence[Optional[Mapping[str, str]]] = ()
+    options: Sequence[ArrayOptions],
+    known: Sequence[Optional[Mapping[str, str]]] = (),
+    absent: Optional[dict[str, BackupError]] = None,
 ) -> Iterator[dict[str, WbemArray]]:
     """Connect to arrays, for as long as the block lasts; by serial, in the order of the options.
 
     :param known: what was kept of each of them, in the same order.
+    :param absent: takes, by URL, why an array but the first cannot be reached; None: that is an error.
     :raises BackupError: ``invalid_option`` when two connections lead to one array.
     """
     arrays: dict[str, WbemArray] = {}
     with ExitStack() as stack:
         for one, before in zip_longest(options, known):
             array = stack.enter_context(closing(connect(one, known=before)))
-            if array.serial in arrays:
-                raise _same_array(array.serial, one.url)
-            arrays[array.serial] = array
+            try:
+                serial = array.serial
+            except BackupError as error:
+                if absent is None or not arrays or error.error_class is not ErrorClass.ARRAY_UNREACHABLE:
+                    raise
+                absent[one.url] = error
+                continue
+            if serial in arrays:
+                raise _same_array(serial, one.url)
+            arrays[serial] = array
         yield arrays
 
 

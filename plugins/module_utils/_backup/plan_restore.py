@@ -172,13 +172,15 @@ def _refuse_taken(world: World, tv: VolumeRef, target: Volume) -> None:
 def _busy_target(world: World, target: Volume, session: Session) -> BackupError:
     """One volume is the target of one session at most, even of a suspended one."""
     mirror = "End that session first; whoever made it knows whether it is still needed."
+    broken = session.state is SessionState.FAILED
+    cancel = "cancel it (eternus_restore, state: cancelled)"
     return BackupError(
-        ErrorClass.BUSY,
+        ErrorClass.COPY_FAILED if broken else ErrorClass.BUSY,
         f"{target.name} is the target of a session by {session.copy_type.value} from {world.name(session.source)} "
         f"({session.state.value}, {session.percent} %).",
         next_step=mirror
         if session.copy_type.mirror
-        else "Wait for it, or cancel it (eternus_restore, state: cancelled).",
+        else (f"Find the cause on the array, {cancel}, and restore again." if broken else f"Wait for it, or {cancel}."),
         volume=target.name,
         holder=f"{session.copy_type.value} copy from {world.name(session.source)}",
     )

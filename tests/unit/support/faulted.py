@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import with_arrays
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
@@ -37,6 +38,8 @@ from ansible_collections.eternus.backup.tests.fault.ledger import Ledger
 from ansible_collections.eternus.backup.tests.fault.world import Called, Crash, World
 from ansible_collections.eternus.backup.tests.unit.support.run_module import module_process
 from ansible_collections.eternus.backup.tests.unit.support.simulated import FILES
+
+UNSYNCHRONIZED = 3  # a CopyState
 
 #: Seconds that lie between a fault and the next run: leases have run out, session lists are believed again.
 LATER = 300.0
@@ -65,15 +68,23 @@ SystemClock.sleep = _sleep
 
 
 class Faulted(World):
-    """A world whose modules do not wait in earnest, unless ``earnest`` is set."""
+    """A world whose modules do not wait in earnest, unless ``earnest`` is set.
+
+    :ivar peers: what leads to further arrays, where it is not what is there.
+    """
 
     earnest = False
+    peers: Optional[Sequence[Mapping[str, Any]]] = None
     request_timeout = 60.0
 
     def arguments(self, module: str, **args: Any) -> dict[str, Any]:
         """Return a module's arguments with all that leads to this world."""
         given = super().arguments(module, **args)
-        return {**given, "request_timeout": self.request_timeout} if "host" in given else given
+        if "host" in given:
+            given["request_timeout"] = self.request_timeout
+        if "peers" in given and self.peers is not None:
+            given["peers"] = list(self.peers)
+        return given
 
     def call(
         self,
@@ -92,6 +103,11 @@ class Faulted(World):
         result: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         result.setdefault("failed", code != 0)
         return Called(code, result, (), "" if lines else f"{out}\n{err}")
+
+    def sha256(self, ref: VolumeRef) -> str:
+        """Return the checksum of a whole volume; of one that a mirror is being copied to, that it has none."""
+        copying = [key for key, row in self.sessions().items() if key[1] == ref and row["copy_state"] == UNSYNCHRONIZED]
+        return "being copied" if copying else super().sha256(ref)
 
 
 @contextmanager
