@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock
@@ -110,3 +111,14 @@ def test_a_tape_owner_that_wakes_after_its_lease_touches_nothing_that_another_wr
         assert records.leases() == []
     assert tapes.copy("B2", JOB_2).ended()[0] == 0
     assert [tapes.house.tape(one).verified_ok for one in ("B1", "B2")] == [True, True]
+
+
+PLAYBOOKS = sorted((Path(__file__).resolve().parents[3] / "playbooks").glob("*.yml"))
+
+
+@pytest.mark.parametrize("file", PLAYBOOKS, ids=lambda file: file.stem)
+def test_a_playbook_that_works_on_hosts_tells_them_its_job(file: Path) -> None:
+    """AWX gives its job's id to the playbook alone: a module on another host would not know it."""
+    for play in yaml.safe_load(file.read_text(encoding="utf-8")):
+        if "eternus_hosts" in str(play.get("hosts")):
+            assert "awx_job_id" in play["environment"]["AWX_JOB_ID"]
