@@ -28,6 +28,8 @@ description:
     while a pair is still copying.
   - All volumes of a task are backed up, or none, unless the array itself refuses some of them; the error says which
     ones are taken then.
+  - Where a run was interrupted after it had split some members of a group only, these are resynchronized first, and
+    the backup waits for that, for O(wait_timeout) at most and never beyond O(split_deadline).
   - The members of a consistency group are split at one instant and bear one group id and one point in time; where one
     of them fails, the others are resynchronized and nothing is recorded. Naming one member means the whole group.
     Without list support of the array the result says C(consistent=false), and how far apart they are at most.
@@ -253,7 +255,7 @@ def main() -> None:
         )
 
         def take(ctx: Context) -> Result:
-            result = take_backup(ctx, params["volumes"], request, groups=params["groups"])
+            result = take_backup(ctx, params["volumes"], request, groups=params["groups"], wait=wait)
             return wait_for_tape(ctx, result, wait) if params["wait_for"] == "tape" else result
 
         return on_array(params, check_mode=module.check_mode, work=take, rows="backups", spare_peers=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import (
     apply_release,
     settle_copy,
@@ -61,13 +61,17 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     UsedKey,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
 
 
-def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = True) -> list[str]:
+def recover(
+    work: Operation, tvs: Collection[VolumeRef], *, restores: bool = True, patience: Optional[Wait] = None
+) -> list[str]:
     """Settle every open entry of these TVs; needs their leases. Returns sentences on what was done.
 
     :param restores: notice too that a restore has ended meanwhile.
+    :param patience: how long to wait until pairs whose split was taken back are equivalent again, as they were before
+        the run that was interrupted.
     """
     tvs = {*tvs, *work.mates}
     with work.ctx.catalog.read() as records:
@@ -80,7 +84,7 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
             end_comparisons(records, dead)
     if not found and not running:
         return []
-    told = _settle_journal(work, tvs, found, names) if found else []
+    told = _settle_journal(work, tvs, found, names, patience) if found else []
     if running:
         ended = settle_restores(work.ctx, look(work.ctx), tvs=tvs, targets=tvs)
         told += [f"A restore onto {names.get(target, target.device_id)} has ended." for target in ended]
@@ -88,7 +92,11 @@ def recover(work: Operation, tvs: Collection[VolumeRef], *, restores: bool = Tru
 
 
 def _settle_journal(
-    work: Operation, tvs: Collection[VolumeRef], found: Sequence[Found], names: Mapping[VolumeRef, str]
+    work: Operation,
+    tvs: Collection[VolumeRef],
+    found: Sequence[Found],
+    names: Mapping[VolumeRef, str],
+    patience: Optional[Wait],
 ) -> list[str]:
     sessions = _settled_sessions(work, found)
     told = []
@@ -124,11 +132,27 @@ def _settle_journal(
     standing: dict[Any, BackupError] = {}
     if undoing:
         standing.update(take_back(work, world, undoing, sessions)[1])
+        if patience is not None:
+            _wait_for_pairs(work, [step for step, _entry in undoing if isinstance(step, SplitCopy)], patience)
     if releases:
         standing.update(apply_release(work, world, releases)[1])
     if standing:
         raise still_standing(world, standing, "")
     return told
+
+
+def _wait_for_pairs(work: Operation, steps: Sequence[SplitCopy], patience: Wait) -> None:
+    """Wait until no pair that was resynchronized is executing any more; whoever plans next sees how it ended."""
+
+    def seen() -> Sessions:
+        work.before_act()
+        return look(work.ctx)
+
+    def done(sessions: Sessions) -> bool:
+        found = (sessions.get((step.tv, step.bv)) for step in steps)
+        return not any(session is not None and session.state is SessionState.EXECUTING for session in found)
+
+    wait_until(seen, done, patience, work.ctx.clock)
 
 
 _NOT_MADE = {

@@ -43,12 +43,21 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.world impor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
 from ansible_collections.eternus.backup.plugins.module_utils._errors import ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 
 
-def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest, *, groups: Sequence[str] = ()) -> Result:
+def take_backup(
+    ctx: Context,
+    names: Sequence[str],
+    request: BackupRequest,
+    *,
+    groups: Sequence[str] = (),
+    wait: Optional[Wait] = None,
+) -> Result:
     """Back up the named TVs (all with a policy when none is named): all of them, or none when one is refused.
 
-    A member of a consistency group brings its whole group; ``groups`` names groups.
+    A member of a consistency group brings its whole group; ``groups`` names groups. ``wait``: for how long pairs may
+    copy that an interrupted run has split and this one resynchronizes; never beyond the request's deadline.
     """
     with ctx.catalog.read() as records:
         tvs = grouped_volumes(records, names, groups, whole=True)
@@ -60,9 +69,17 @@ def take_backup(ctx: Context, names: Sequence[str], request: BackupRequest, *, g
         after = project(foreseen, plan.steps)
         return _result(foreseen, after, tvs, plan, request, told)
     with operation(ctx, tvs) as work:
-        told = recover(work, tvs)
+        told = recover(work, tvs, patience=_in_time(ctx, request, wait))
         before, plan, after, request = _take_all(work, tvs, request)
     return _result(before, after, tvs, plan, request, told)
+
+
+def _in_time(ctx: Context, request: BackupRequest, wait: Optional[Wait]) -> Optional[Wait]:
+    """Return a wait that ends at the deadline, should it be longer."""
+    if wait is None or request.deadline is None:
+        return wait
+    left = max(0.0, (request.deadline - ctx.clock.now()).total_seconds())
+    return replace(wait, timeout=min(wait.timeout, left))
 
 
 def _take_all(

@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState
+from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
+from ansible_collections.eternus.backup.plugins.module_utils._backup.take import take_backup
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import Fault, Killed
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import House
 
@@ -155,3 +159,25 @@ def test_the_mending_run_of_one_member_holds_the_leases_of_all(tmp_path, lists):
     with house.catalog.read() as records:
         assert not records.open_entries()
         assert not records.leases()
+
+
+@pytest.mark.parametrize("deadline", [None, 20])
+def test_the_next_backup_waits_for_the_pairs_that_it_resynchronizes_but_not_beyond_its_deadline(tmp_path, deadline):
+    house = ready(tmp_path, False, {})
+    before = ids(house)
+    day(house)
+    house.fabric.copy_seconds = 400.0
+    house.array.faults.append(Fault("suspend", "killed_after", pair=0))
+    with contextlib.suppress(Killed):
+        house.backup(*MEMBERS)
+    house.array.faults.clear()
+    house.clock.sleep(300)
+    until = house.clock.now() + timedelta(seconds=deadline) if deadline else None
+    request = BackupRequest("night", max_skew=timedelta(hours=1), deadline=until)
+    if deadline:
+        with pytest.raises(BackupError, match="executing"):
+            take_backup(house.context(), MEMBERS, request, wait=Wait(1.0, 600.0))
+        assert house.clock.now() < until + timedelta(seconds=5)
+    else:
+        taken = take_backup(house.context(), MEMBERS, request, wait=Wait(1.0, 600.0)).values["backups"]
+        assert len(ids(house) - before) == len(taken) == len(MEMBERS)
