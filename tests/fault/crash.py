@@ -52,6 +52,7 @@ class Workflow:
     :ivar copy_rate: bytes per second that the arrays copy; 0 is unlimited. A restore that is never seen to run is
         believed to have ended only after ten seconds.
     :ivar always: whether the generations must be there right after the death too: not where the catalog was lost.
+    :ivar knobs: what the arrays are turned to for the job.
     """
 
     name: str
@@ -63,11 +64,12 @@ class Workflow:
     remote: bool = False
     copy_rate: int = 0
     always: bool = True
+    knobs: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, world: World, crash: Optional[Crash] = None) -> Called:
         """Run the job once, to its end or to its death."""
         for array in world.arrays:
-            array.knobs(copy_rate=self.copy_rate)
+            array.knobs(copy_rate=self.copy_rate, **self.knobs)
         return world.call(self.module, {**filled(world, self.args), **noted(world)}, crash=crash)
 
 

@@ -191,6 +191,16 @@ DISK = (
         newest("data", "log"),
         writes=("data", "log"),
     ),
+    Workflow(
+        "backup_group_one_by_one",
+        _group,
+        "eternus_backup",
+        {"groups": ["app"], "key": "night", "max_skew": "1h"},
+        newest("data", "log"),
+        writes=("data", "log"),
+        copy_rate=SIZE,
+        knobs={"list_support": False},
+    ),
     Workflow("remote_start", _remote, "eternus_sync", _SYNC, one_pair("tv"), writes=("tv",), remote=True),
     Workflow("remote_backup", _remote_equivalent, "eternus_backup", _NIGHT, newest("tv"), writes=("tv",), remote=True),
 )
