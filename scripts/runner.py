@@ -10,6 +10,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,17 +108,42 @@ def run(log: str, argv: list[str], env: dict[str, str] | None = None, cwd: Path 
     return Finished(code, path.read_text(encoding="utf-8", errors="replace"), time.monotonic() - start)
 
 
+_held: ContextVar[list[str] | None] = ContextVar("held", default=None)
+
+
+def _put(text: str) -> None:
+    """Print at once, in one piece, or keep it for the end of ``held``."""
+    kept = _held.get()
+    if kept is None:
+        sys.stdout.write(text)  # one piece: a step that runs beside this one prints before or after it
+        sys.stdout.flush()
+    else:
+        kept.append(text)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Print what this thread says in one piece at the end, so that steps that run side by side can be read."""
+    kept: list[str] = []
+    token = _held.set(kept)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        _put("".join(kept))
+
+
 def say(text: str) -> None:
     """Print one line at once."""
-    print(text, flush=True)
+    _put(f"{text}\n")
 
 
 def report(name: str, done: Finished, ok: bool) -> None:
     """Print how a command ended, with what it said when it failed."""
-    say(f"{'ok    ' if ok else 'FAILED'} {name} ({done.seconds:.1f} s)")
+    text = f"{'ok    ' if ok else 'FAILED'} {name} ({done.seconds:.1f} s)\n"
     if not ok:
         lines = done.output.splitlines()
         if len(lines) > SHOWN_LINES:
-            say(f"  [the last {SHOWN_LINES} of {len(lines)} lines; all are in build/logs/]")
-        sys.stdout.write("".join(f"  | {line}\n" for line in lines[-SHOWN_LINES:]))
-        sys.stdout.flush()
+            text += f"  [the last {SHOWN_LINES} of {len(lines)} lines; all are in build/logs/]\n"
+        text += "".join(f"  | {line}\n" for line in lines[-SHOWN_LINES:])
+    _put(text)

@@ -104,6 +104,48 @@ def test_a_hidden_target_serves_others_and_is_not_run(tmp_path: Path, monkeypatc
     assert targets.discover() == ["backup"]
 
 
+def test_the_targets_that_take_long_begin_first():
+    import targets
+
+    there = targets.discover()
+    assert set(targets.LONG) <= set(there)
+    assert targets.longest_first(["a", "groups", "b", "tape_progress"]) == ["tape_progress", "groups", "a", "b"]
+
+
+def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    import check
+    from runner import Step, say
+
+    def step(name: str) -> Step:
+        say(f"ok     {name}")
+        return Step(name, passed=1, failures=["bad"] if name == "types" else [])
+
+    monkeypatch.setattr(check, "STEPS", {name: lambda name=name: step(name) for name in check.STEPS})
+
+
+def test_every_step_runs_once_and_is_counted_whether_beside_another_or_by_itself(monkeypatch: pytest.MonkeyPatch):
+    import check
+
+    _steps(monkeypatch)
+    done = check.run_steps([])
+    assert [step.name for step in done] == list(check.STEPS)
+    assert [step.name for step in done if step.failed] == ["types"]
+    assert [step.name for step in check.run_steps(["units", "lint"])] == ["units", "lint"]
+
+
+def test_what_a_step_says_beside_another_stays_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    import check
+
+    _steps(monkeypatch)
+    check.run_steps([])
+    said = capsys.readouterr().out
+    for name in check.BESIDE:
+        assert f"--- {name}\nok     {name}\n" in said
+    assert said.endswith("--- units\nok     units\n--- coverage\nok     coverage\n")
+
+
 def _target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> object:
     import targets
     from runner import environment

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Optional
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -257,4 +258,4 @@ class Synchronized(RuleBasedStateMachine):
 Synchronized.TestCase.settings = settings(
     max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestSynchronized = Synchronized.TestCase
+TestSynchronized = pytest.mark.unmeasured(Synchronized.TestCase)

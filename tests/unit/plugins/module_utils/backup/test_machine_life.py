@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -302,7 +303,7 @@ class Life(RuleBasedStateMachine):
 Life.TestCase.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestLife = Life.TestCase
+TestLife = pytest.mark.unmeasured(Life.TestCase)
 
 
 class RealLife(Life):
@@ -317,4 +318,4 @@ RealLife.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestRealLife = RealLife.TestCase
+TestRealLife = pytest.mark.unmeasured(RealLife.TestCase)
