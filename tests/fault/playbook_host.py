@@ -119,6 +119,7 @@ class Host:
         yield from self._lines("complaints")
         (self.directory / "complaints").unlink(missing_ok=True)
         yield from (f"{file.name} after the job" for file in self.directory.glob("frozen-*"))
+        yield from (f"the note {file.name} is left" for file in (self.directory / "notes").glob("*"))
         yield from (f"{name} is not mounted" for name in mounts if not (self.directory / f"mounted-{name}").exists())
         done = self.done()
         kept = [done.index(name) for name in ("hook:pre", "freeze", "thaw", "hook:post") if name in done]
