@@ -14,6 +14,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ def main() -> None:
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
     print(f"SEED={seed} CYCLES={cycles}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing behind
     began = time.monotonic()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="soak-", dir=memory) as place:
