@@ -10,7 +10,7 @@
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: help env lint types package sanity integration units trace coverage test build demo bench-tape fault fuzz soak audit format
+.PHONY: fault-array help env lint types package sanity integration units trace coverage test build demo bench-tape fault fuzz soak audit format
 .PHONY: clean
 
 help:
@@ -46,6 +46,11 @@ fuzz: env
 # The crash matrix: killed at every line (tests/fault). SEED=n draws again, WORKFLOWS="a b" and POINTS=n choose.
 fault: env
 	@.venv/bin/python scripts/fault/main.py
+
+# Each fault of the array, at each request of each job (make test takes a part of them), in half an hour or more.
+fault-array: env
+	@ARRAY_FAULTS=all .venv/bin/pytest -q tests/unit/plugins/modules/test_array_faults.py \
+		tests/unit/plugins/modules/test_array_faults_states.py
 
 # 2,000 randomized cycles over 20 volumes under faults, 20 to 40 minutes. Figures: build/soak.json.
 soak: env

@@ -138,10 +138,10 @@ def _read_cases() -> Iterator[Any]:
     talks = {name: talk for name, talk in TALKS.items() if talk.action != "refuse"}
     chosen = [*talks] if ALL else ["is_cut_before_the_act", "meets_a_restart", "is_answered_by_a_head_alone"]
     for number, act in enumerate(ACTS):
-        if not ALL and number % 2:
+        if not ALL and number % 4 != 2:
             continue
-        for look in (1, 2, 3) if ALL else (1 + number // 2 % 3,):
-            for name in chosen if ALL else [chosen[number // 2 % len(chosen)]]:
+        for look in (1, 2, 3) if ALL else (1 + number // 4 % 3,):
+            for name in chosen if ALL else [chosen[number // 4 % len(chosen)]]:
                 yield pytest.param(act, look, talks[name], id=f"{act.job}-look_{look}-{name}")
 
 
@@ -168,7 +168,7 @@ def test_a_refusal_becomes_its_error_changes_nothing_false_and_the_same_again_en
             assert called.result.get("error_class") == class_of(code, act), (code, called.result)
             assert f"code {code}" in called.result["error"] or code == 32793, called.result
             assert called.result["changed"] == act.recorded or code in (32787, 32793), (code, called.result)
-            if ALL or act.recorded or code == codes[-1]:
+            if ALL or called.result["changed"]:  # else all is as it was before
                 assert repeated(world, ledger, workflow) == [], code
 
 

@@ -116,6 +116,26 @@ def test_a_peer_that_does_not_answer_is_named(remote: Remote) -> None:
     assert "127.0.0.1:1" in result["error"]
 
 
+def _without_the_peer(remote: Remote, module: str, **options: Any) -> dict[str, Any]:
+    gone = remote.here.args(peers=[{"host": "127.0.0.1", "port": 1}])
+    return run_module(module, {**gone, "catalog_url": remote.url, "poll_interval": 0.1, **options})
+
+
+def test_a_task_goes_on_without_a_peer_that_is_gone_and_warns_of_it(declared: Remote) -> None:
+    result = _without_the_peer(declared, "eternus_sync")
+    assert result["equivalent"]
+    assert "127.0.0.1:1" in str(result["warnings"])
+
+
+def test_what_needs_a_peer_that_is_gone_is_refused_with_its_name(declared: Remote) -> None:
+    declared.done("eternus_sync")
+    declared.done("eternus_backup")
+    result = _without_the_peer(declared, "eternus_restore", volume="tv", confirm="tv")
+    assert result["error_class"] == "array_unreachable"
+    assert declared.there.serial in result["error"]
+    assert "127.0.0.1:1" in result["error"]
+
+
 def test_a_pair_on_two_arrays_is_one_session_and_every_request_is_counted(declared: Remote) -> None:
     for array in (declared.here, declared.there):
         array.reset_counters()
