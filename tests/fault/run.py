@@ -5,7 +5,7 @@
 """make fault: the crash matrix. Figures in build/fault.json; ends with 1 unless every point was survived.
 
 SEED draws points and pauses; WORKFLOWS="a b" runs only these; POINTS=n strikes n points (0: all); PLAYBOOKS=0 leaves
-out whole playbooks; WORKERS=n processes; KEEP=directory keeps the worlds' templates.
+out whole playbooks; WORKERS=n processes; TMPDIR is where the worlds lie.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> int:
     names = os.environ.get("WORKFLOWS", "").split() or list(WORKFLOWS)
     started = time.monotonic()
     print(f"SEED={seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="fault-", dir=os.environ.get("KEEP")) as folder:
+    with tempfile.TemporaryDirectory(prefix="fault-") as folder:
         directory = Path(folder)
         with _pool() as pool:
             events = dict(zip(names, pool.map(_template, names, [directory] * len(names))))
