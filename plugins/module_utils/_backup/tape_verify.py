@@ -216,6 +216,7 @@ def _result(
             **show_copy(one.backup, one.copy, names.get(one.backup.tv, one.backup.tv.device_id)),
             "changed": one.changed,
             "error_class": one.error.error_class.value if one.error else "",
+            "error": one.error.sentence() if one.error else one.copy.error,
         }
         for _step, one in done
     ]

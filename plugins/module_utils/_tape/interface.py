@@ -206,7 +206,7 @@ def suspect(barcode: str, why: str, **details: Any) -> BackupError:
     return BackupError(
         ErrorClass.SUSPECT_CARTRIDGE,
         f"Cartridge {barcode} is suspect: {why}.",
-        next_step="Set it aside; the disk generation, or another tape copy, still serves.",
+        next_step="Set it aside. eternus_backup_info shows which backups lie on it, and what other copies they have.",
         barcode=barcode,
         **details,
     )

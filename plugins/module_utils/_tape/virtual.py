@@ -25,6 +25,7 @@ from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._private import make_directory, open_plain, open_to_all
+from ansible_collections.eternus.backup.plugins.module_utils._tape.format import foreign
 from ansible_collections.eternus.backup.plugins.module_utils._tape.interface import (
     DriveStatus,
     Inventory,
@@ -155,8 +156,19 @@ class VirtualLibrary:
         if numbers["files"] > _STRAY_MARKS + 2 * len(os.listdir(directory)):
             raise ValueError("far more filemarks than files")
         if value.get("barcode") != barcode:
+            if _BARCODE.match(str(value.get("barcode", ""))):
+                raise suspect(barcode, f"its directory holds cartridge {value['barcode']}; were two of them swapped?")
             raise ValueError("another barcode")
         return CartridgeState(barcode, **numbers, write_protected=value.get("write_protected") is True)
+
+    def _described(self, directory: int, barcode: str) -> CartridgeState:
+        """Return what cartridge.json says; ``foreign_cartridge`` without one, ``suspect_cartridge`` if damaged."""
+        try:
+            return self._state(directory, barcode)
+        except FileNotFoundError as error:
+            raise foreign(barcode, "its directory holds no cartridge.json") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise suspect(barcode, "its cartridge.json is damaged") from error
 
     def _drives(self, directory: int, count: int) -> list[DriveStatus]:
         """Read who uses which drive; only under the directory's lock, which keeps this from disturbing a load."""
@@ -187,7 +199,7 @@ class VirtualLibrary:
             capacity = written = 0
             cartridge = os.open(name, _DIRECTORY, dir_fd=directory)
             try:
-                with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+                with suppress(OSError, ValueError, KeyError, TypeError, RecursionError, BackupError):
                     state = self._state(cartridge, name)
                     capacity = state.capacity
                     for number in range(state.files):
@@ -230,15 +242,15 @@ class VirtualLibrary:
                 os.close(cartridge)
                 raise suspect(barcode, "every user of this host may change it")
             try:
-                state = self._state(cartridge, barcode)
+                state = self._described(cartridge, barcode)
                 lock = open_plain(free.name, os.O_RDWR | os.O_CREAT, directory)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 since = self._clock.now().isoformat(timespec="seconds")
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, json.dumps({"barcode": barcode, "owner": owner, "since": since}).encode(), 0)
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except BackupError:
                 os.close(cartridge)
-                raise suspect(barcode, "its cartridge.json is damaged") from error
+                raise
             except OSError as error:
                 os.close(cartridge)
                 raise _unavailable(self.path, _why(error)) from error

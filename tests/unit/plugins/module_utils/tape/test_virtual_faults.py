@@ -162,3 +162,24 @@ def test_a_cartridge_whose_description_is_damaged_is_suspect_and_the_library_goe
     assert [slot.barcode for slot in VirtualLibrary(bed.library.path).inventory().slots] == ["A1", "A2"]
     with bed.load("A2") as drive:
         assert drive.barcode == "A2"
+
+
+def test_a_directory_without_a_description_is_a_foreign_cartridge(bed: Bed, tmp_path: Path) -> None:
+    (tmp_path / "library/X1").mkdir()
+    with pytest.raises(BackupError) as caught, bed.load("X1"):
+        pass
+    assert caught.value.error_class.value == "foreign_cartridge"
+    assert caught.value.details["barcode"] == "X1"
+    assert bed.contents("A1").entries
+
+
+def test_swapped_cartridges_are_told_by_name(bed: Bed, tmp_path: Path) -> None:
+    bed.cartridges("A2")
+    library = tmp_path / "library"
+    for old, new in (("A1", "aside"), ("A2", "A1"), ("aside", "A2")):
+        (library / old).rename(library / new)
+    with pytest.raises(BackupError) as caught, bed.load("A1"):
+        pass
+    assert caught.value.error_class.value == "suspect_cartridge"
+    assert "holds cartridge A2" in caught.value.message
+    assert [slot.barcode for slot in bed.library.inventory().slots] == ["A1", "A2"]
