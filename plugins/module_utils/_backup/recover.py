@@ -177,8 +177,13 @@ def _surely_not(item: Found, found: Sequence[Found], sessions: Sessions) -> bool
     return (step.tv, step.bv) in ending or surely_not(step, sessions)
 
 
-def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[World, list[str]]:
-    """Return the world as recovery would leave it, and what it would do: check mode plans from there."""
+def foresee(
+    ctx: Context, world: World, tvs: Collection[VolumeRef], *, patient: bool = False
+) -> tuple[World, list[str]]:
+    """Return the world as recovery would leave it, and what it would do: check mode plans from there.
+
+    :param patient: whether recovery would wait until pairs that it resynchronizes are equivalent.
+    """
     with ctx.catalog.read() as records:
         together = {*tvs, *mates(records.open_entries(), tvs)}
         found = [Found.of(entry) for entry in records.open_entries(together)]
@@ -189,6 +194,10 @@ def foresee(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> tuple[Wor
     seen = world.sessions
     for item, verdict in zip(found, judge(found, seen, serving, carried)):
         world = _foreseen(world, item, verdict, whole=_surely_not(item, found, seen))
+        key = (item.step.tv, item.step.bv)
+        if patient and verdict is Verdict.TAKE_BACK and isinstance(item.step, SplitCopy) and key in world.sessions:
+            awaited = replace(world.sessions[key], state=SessionState.EQUIVALENT, percent=100)
+            world = replace(world, sessions={**world.sessions, key: awaited})
         name = world.name(item.step.tv)
         told.append(f"An earlier run was interrupted at {item.entry.kind} of {name}; the next run settles it.")
     for marker, reader in running:

@@ -64,7 +64,7 @@ def take_backup(
     if ctx.check_mode:
         world = observe(ctx, tvs)
         request = _with_used_keys(ctx, tvs, request)
-        foreseen, told = foresee(ctx, world, tvs)
+        foreseen, told = foresee(ctx, world, tvs, patient=wait is not None)
         plan = _planned(ctx, foreseen, tvs, request, lambda _now: "(new)")
         after = project(foreseen, plan.steps)
         return _result(foreseen, after, tvs, plan, request, told)

@@ -179,5 +179,6 @@ def test_the_next_backup_waits_for_the_pairs_that_it_resynchronizes_but_not_beyo
             take_backup(house.context(), MEMBERS, request, wait=Wait(1.0, 600.0))
         assert house.clock.now() < until + timedelta(seconds=5)
     else:
+        assert take_backup(house.context(check=True), MEMBERS, request, wait=Wait(1.0, 600.0)).changed
         taken = take_backup(house.context(), MEMBERS, request, wait=Wait(1.0, 600.0)).values["backups"]
         assert len(ids(house) - before) == len(taken) == len(MEMBERS)
