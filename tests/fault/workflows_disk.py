@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup
-from ansible_collections.eternus.backup.tests.fault.crash import Workflow
+from ansible_collections.eternus.backup.tests.fault.crash import Workflow, note
 from ansible_collections.eternus.backup.tests.fault.ledger import Ledger
 from ansible_collections.eternus.backup.tests.fault.world import SIZE, World
 
@@ -101,6 +102,12 @@ def _equivalent(world: World, ledger: Ledger, bvs: int = 3, **policy: Any) -> No
     ledger.write(world, "tv")
 
 
+def _frozen(world: World, ledger: Ledger) -> None:
+    """A split that must end before a file system is thawed: one that was interrupted is taken back, not recorded."""
+    _equivalent(world, ledger)
+    note(world, split_deadline=(world.now() + timedelta(days=1)).isoformat())
+
+
 def _suspended(world: World, ledger: Ledger) -> None:
     _resumable(world, ledger)
     world.done("eternus_sync", volumes=["tv"])
@@ -139,6 +146,7 @@ DISK = (
     Workflow("resume", _resumable, "eternus_sync", _SYNC, one_pair("tv"), writes=("tv",)),
     Workflow("restart_after_rotation", _rotated, "eternus_sync", _SYNC, one_pair("tv"), writes=("tv",)),
     Workflow("backup", _equivalent, "eternus_backup", _NIGHT, newest("tv"), writes=("tv",)),
+    Workflow("backup_frozen", _frozen, "eternus_backup", _NIGHT, newest("tv"), writes=("tv",), copy_rate=SIZE),
     Workflow("backup_suspend", _suspended, "eternus_backup", _NIGHT, newest("tv"), writes=("tv",)),
     Workflow("backup_snapshot", _snapshots, "eternus_backup", _NIGHT, newest("tv", generations=2), writes=("tv",)),
     Workflow(
