@@ -139,7 +139,7 @@ def _reach(world: World, host: Host) -> dict[str, Any]:
 
 
 def _hooks(role: str, step: str) -> dict[str, str]:
-    return {f"{role}_{when}_{step}": str(PLAYBOOKS / f"{when}.yml") for when in ("pre", "post")}
+    return {f"{role}_{when}_{step}": str(PLAYBOOKS / "tasks" / f"{when}.yml") for when in ("pre", "post")}
 
 
 def _backup(**more: Any) -> dict[str, Any]:
