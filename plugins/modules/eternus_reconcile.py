@@ -234,7 +234,12 @@ def main() -> None:
 
     def work() -> Result:
         orders = orders_of(module.params)
-        return on_array(module.params, check_mode=module.check_mode, work=lambda ctx: reconcile(ctx, orders))
+        return on_array(
+            module.params,
+            check_mode=module.check_mode,
+            work=lambda ctx: reconcile(ctx, orders),
+            must_exist=bool(orders.tapes),  # to an empty catalog all that is on tape would be a repair
+        )
 
     run(module, work)
 

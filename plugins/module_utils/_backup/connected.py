@@ -49,6 +49,7 @@ def on_array(
     work: Callable[[Context], Result],
     rows: str = "",
     spare_peers: bool = False,
+    must_exist: bool = False,
 ) -> Result:
     """Do a work over the catalog and the arrays; the result bears ``round_trips``, the requests sent to them all.
 
@@ -57,9 +58,11 @@ def on_array(
 
     :param rows: the result's list with one row a volume; where it is empty, the result says that nothing was done.
     :param spare_peers: whether the work is done without peers that cannot be reached.
+    :param must_exist: whether a catalog that is not there is refused in check mode as well.
     """
     options = every_array(params)
-    with closing(open_catalog(catalog_url(params), create=check_mode, read_only=check_mode)) as catalog:
+    create = check_mode and not must_exist
+    with closing(open_catalog(catalog_url(params), create=create, read_only=check_mode)) as catalog:
         keep = not check_mode
         result = with_arrays(options, catalog, check_mode=check_mode, keep=keep, work=work, spare_peers=spare_peers)
     if rows and not result.values[rows]:

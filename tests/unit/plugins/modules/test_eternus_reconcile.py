@@ -96,3 +96,12 @@ def test_every_kind_of_drift_is_documented_with_what_it_does() -> None:
     told = " ".join(options["repair"]["description"])
     assert [kind.value for kind in REPAIRABLE if f"V({kind.value})" not in told] == []
     assert set(REPAIRABLE) < set(DriftKind)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_tapes_are_not_held_against_a_catalog_that_is_not_there(site: Any, tmp_path: Any, check: bool) -> None:
+    tapes = [{"barcode": "A1", "uuid": "u", "pool": "weekly", "complete": True, "copies": []}]
+    nowhere = tmp_path / "nowhere.db"
+    result = site.run("eternus_reconcile", check=check, tapes=tapes, catalog_url=f"sqlite:///{nowhere}")
+    assert result["failed"] and result["error_class"] == "catalog_unavailable", result
+    assert not nowhere.exists()
