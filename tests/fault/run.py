@@ -27,6 +27,7 @@ from typing import Any
 from ansible_collections.eternus.backup.tests.fault.crash import Case, events_of, strike, template
 from ansible_collections.eternus.backup.tests.fault.points import Point, all_points, chosen
 from ansible_collections.eternus.backup.tests.fault.workflows import WORKFLOWS
+from ansible_collections.eternus.backup.tests.unit.support.simulated import certificates
 
 PLAYBOOKS = "ansible_collections.eternus.backup.tests.fault.playbook_points"
 
@@ -42,6 +43,7 @@ def main() -> int:
     print(f"SEED={seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="fault-") as folder:
         directory = Path(folder)
+        certificates(directory / "tls")  # before two workers make them at once
         with _pool() as pool:
             events = dict(zip(names, pool.map(_template, names, [directory] * len(names))))
             points = chosen(all_points(events), int(os.environ.get("POINTS") or 0), seed)

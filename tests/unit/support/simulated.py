@@ -155,6 +155,11 @@ class Simulated:
         return {"volumes": self.door("GET", "volumes"), "sessions": self.sessions()}
 
 
+def certificates(directory: Path) -> Any:
+    """Return the certificates of a directory, made where they lack. Processes that share it make them beforehand."""
+    return _package("certs").ensure(directory, "127.0.0.1")
+
+
 def start_simulated(
     directory: Path,
     *,
@@ -166,7 +171,7 @@ def start_simulated(
     :param tls_directory: where certificates are kept; share one between tests, they take time to make.
     :param config: one array's settings (model, name, pools, knobs), or ``{"arrays": [...]}``; those are linked for REC.
     """
-    files = _package("certs").ensure(tls_directory or directory / "tls", "127.0.0.1")
+    files = certificates(tls_directory or directory / "tls")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(files.cert_file, files.key_file)
     password = secrets.token_urlsafe(16)
