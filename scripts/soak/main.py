@@ -10,6 +10,7 @@ code is 1 when there are any.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -26,7 +27,8 @@ CYCLES = 2000
 
 def main() -> None:
     """Run it."""
-    sys.path.insert(0, str(ROOT / ".cache" / "tree"))
+    sys.path.insert(0, str(ROOT))
+    importlib.import_module("conftest")  # makes the tree below .cache, and puts it on sys.path
     from ansible_collections.eternus.backup.tests.soak.driver import Soak
     from ansible_collections.eternus.backup.tests.soak.site import build
 
