@@ -50,6 +50,9 @@ class ErrorClass(str, Enum):
 
 NOTHING_CHANGED = "Nothing was changed."
 
+#: Characters after which a sentence is cut: ten thousand names help nobody. What is for programs stays whole.
+_MOST = 2000
+
 
 class BackupError(Exception):
     """A refusal or failure with a class of its own.
@@ -60,6 +63,8 @@ class BackupError(Exception):
     :param unchanged: one sentence that says what was left as it was.
     :param changed: whether something was changed all the same; ``unchanged`` says what was not.
     :param details: values for programs (volume names, sizes in bytes, return codes); plain JSON types only.
+
+    A sentence of more than 2,000 characters ends after the last whole item before, and says how long it was.
     """
 
     def __init__(
@@ -74,9 +79,9 @@ class BackupError(Exception):
     ) -> None:
         super().__init__(message)
         self.error_class = error_class
-        self.message = message
-        self.next_step = next_step
-        self.unchanged = unchanged
+        self.message = _cut(message)
+        self.next_step = _cut(next_step)
+        self.unchanged = _cut(unchanged)
         self.changed = changed
         self.details = details
 
@@ -128,6 +133,14 @@ def with_unchanged(error: BackupError, unchanged: str, *, changed: bool) -> Back
         changed=changed,
         **error.details,
     )
+
+
+def _cut(text: str) -> str:
+    """Return a sentence, cut where it is too long to be read."""
+    if len(text) <= _MOST:
+        return text
+    end = text.rfind(", ", _MOST // 2, _MOST)
+    return f"{text[: end if end > 0 else _MOST]} and so on ({len(text)} characters in all)."
 
 
 def _told(messages: Sequence[str], most: int = 5) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,8 +146,7 @@ def every_array(params: Mapping[str, Any]) -> list[ArrayOptions]:
                 next_step=error.next_step,
                 option=f"peers[{number}].{error.details['option']}",
             ) from error
-    urls = [one.url for one in found]
-    twice = sorted({url for url in urls if urls.count(url) > 1})
+    twice = sorted(url for url, count in Counter(one.url for one in found).items() if count > 1)
     if twice:
         raise BackupError(
             ErrorClass.INVALID_OPTION,
