@@ -200,7 +200,7 @@ class _Look:
         if len(carried) > 1:
             return f"carries {' and '.join(carried)}"
         if row is None:
-            used = [*carried, *("a session" for _ in touching), *("a reader" for _ in {bv} & self.reading)]
+            used = [*carried, *("a session" for _key in touching), *("a reader" for _bv in {bv} & self.reading)]
             return f"is unused and has {used[0]}" if used else ""
         if carried and self.backups[carried[0]].tv != row.tv:
             return f"serves {self.name(row.tv)} and carries {carried[0]} of another volume"

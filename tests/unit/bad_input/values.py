@@ -84,8 +84,8 @@ def options_of(module: str) -> dict[str, dict[str, Any]]:
     documented = yaml.safe_load(importlib.import_module(f"{COLLECTION}.plugins.modules.{module}").DOCUMENTATION)
     found: dict[str, dict[str, Any]] = {}
     for name in documented.get("extends_documentation_fragment", ()):
-        _, _, short = str(name).partition("eternus.backup.")
-        file, _, part = short.partition(".")
+        short = str(name).partition("eternus.backup.")[2]
+        file, _dot, part = short.partition(".")
         fragment = importlib.import_module(f"{COLLECTION}.plugins.doc_fragments.{file}").ModuleDocFragment
         text = getattr(fragment, part.upper() or "DOCUMENTATION", "")
         found |= yaml.safe_load(text).get("options") or {}

@@ -80,7 +80,7 @@ def _hear(talk: socket.socket, heard: Heard, answer: bytes) -> None:
         request += part
         if not part:
             return
-    head, _, body = request.partition(b"\r\n\r\n")
+    head, _end, body = request.partition(b"\r\n\r\n")
     lines = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     missing = (int(lines[0].partition(b":")[2]) if lines else 0) - len(body)
     while missing > 0:
