@@ -18,10 +18,11 @@ def make_directory(path: str) -> None:
 
     ``os.makedirs`` leaves those above it to the umask, and who may write one of them may put another in its place.
     """
+    path = path.rstrip("/") or path
     if os.path.isdir(path):
         return
     above = os.path.dirname(path)
-    if above != path:
+    if above not in ("", path):  # of a relative path, the current directory is there
         make_directory(above)
     try:
         os.mkdir(path, 0o700)

@@ -34,6 +34,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._result import Resu
 
 _BY_ABSENCE = frozenset({ErrorClass.ARRAY_UNREACHABLE, ErrorClass.NO_SUCH_VOLUME})
 _LEFT_OUT = "The task went on without it."
+#: Seconds: the requests that a lease is made for, and those beyond which it grows no more with ``request_timeout``.
+_USUAL, _SLOWEST = 60.0, 3600.0
 _LIMITS = frozenset({ErrorClass.UNSUPPORTED_COPY.value, ErrorClass.SESSION_LIMIT.value})
 
 #: Among what is known of an array: where it was reached, so that its record is found before it has told its serial.
@@ -95,7 +97,7 @@ def with_arrays(
         offers = offered(records, {volume.ref.array for volume in records.volumes()})
     known = [record.known if record else None for record in kept]
     with opened(options, known, absent if spare_peers else None) as arrays, _naming(absent):
-        ctx = Context(catalog, arrays, check_mode=check_mode, offers=offers)
+        ctx = _patient(Context(catalog, arrays, check_mode=check_mode, offers=offers), options)
         reached = [(one.url, record) for one, record in zip(options, kept) if one.url not in absent]
         ends = [_End(array, url, record) for array, (url, record) in zip(arrays.values(), reached)]
         try:
@@ -114,6 +116,12 @@ def with_arrays(
         round_trips = sum(array.round_trips for array in arrays.values())
         warnings = [*result.warnings, *(f"{error.message} {_LEFT_OUT}" for error in absent.values())]
         return replace(result, values={**result.values, "round_trips": round_trips}, warnings=warnings)
+
+
+def _patient(ctx: Context, options: Sequence[ArrayOptions]) -> Context:
+    """Let leases outlast the slowest request that the options allow: this process ends with them (fuse.py)."""
+    longer = min(max(one.request_timeout for one in options), _SLOWEST) - _USUAL
+    return replace(ctx, lease_seconds=ctx.lease_seconds + 2 * max(0.0, longer))
 
 
 @contextmanager

@@ -63,6 +63,9 @@ class Operation:
     def acting(self) -> Iterator[None]:
         """Surround one request that changes the array: not sent without the leases, nor after they may be another's."""
         with fuse(self.before_act()):
+            # Stopped before the fuse was lit: look again, and renew or fail.
+            if self._left(self.ctx.clock.now()) <= 0:
+                self.before_act()
             self.sent = True
             yield
 

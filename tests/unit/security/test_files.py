@@ -94,6 +94,13 @@ def test_a_directory_is_made_once_by_whoever_comes_first_and_never_where_a_file_
     assert for_the_owner_alone(place) == ["a", "a/b", "file"]
 
 
+def test_a_relative_path_is_made_below_the_current_directory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    for path in ("a", "b/c", "d/"):
+        make_directory(path)
+    assert for_the_owner_alone(place) == ["a", "b", "b/c", "d"]
+
+
 @pytest.mark.parametrize("what", ["catalog.db", "catalog.db-wal", "."])
 def test_a_catalog_that_every_user_may_write_is_refused_by_name(tmp_path: Path, what: str) -> None:
     path = tmp_path / "state" / "catalog.db"

@@ -38,6 +38,18 @@ def _work(site: Any, work: Any = _ask, *, keep: bool = True) -> int:
     return int(result.values["round_trips"])
 
 
+@pytest.mark.parametrize("timeout", [1.0, 60.0, 300.0, 3600.0])
+def test_a_lease_outlasts_the_slowest_request_that_the_options_allow(site: Any, timeout: float) -> None:
+    # Renewed when an eighth has passed, it lasts for seven; when it ends within a request, the process ends with it.
+    def look(ctx: Context) -> Result:
+        return Result(False, {"shortest": ctx.lease_seconds * 7 / 8})
+
+    options = replace(site.array.options(), request_timeout=timeout)
+    with closing(open_catalog(site.url)) as catalog:
+        result = with_arrays([options], catalog, check_mode=True, keep=False, work=look)
+    assert result.values["shortest"] > timeout + 10
+
+
 def _record(site: Any) -> Any:
     with site.records() as records:
         return records.array(site.array.serial)

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.fuse import fuse
+from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation, lease_name
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import House
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +52,33 @@ def test_a_timer_or_a_handler_of_somebody_else_is_left_alone() -> None:
     signal.signal(signal.SIGALRM, lambda _number, _frame: None)
     with fuse(600):
         assert left() == 0
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_process_that_was_stopped_before_the_fuse_is_lit_looks_again(house: House, taken: bool) -> None:
+    ctx, now = house.context(), house.clock.now
+    name = lease_name(house.tv("tv"))
+    stops = [lambda: None, lambda: house.clock.sleep(ctx.lease_seconds + 1)]
+
+    class Stopped(Operation):
+        def before_act(self) -> float:
+            left = super().before_act()
+            stops.pop()()
+            return left
+
+    with house.catalog.begin() as records:
+        work = Stopped(ctx, "op", records.take_leases([name], ctx.owner, now(), ctx.lease_seconds))
+    if not taken:
+        with work.acting():
+            assert min(one.expires_at for one in work.leases) > now() + timedelta(seconds=left())
+        return
+    stops[-1] = lambda: (house.clock.sleep(ctx.lease_seconds + 1), _take(house, name))
+    with pytest.raises(BackupError, match="is held by another"), work.acting():
+        pytest.fail("The request was sent.")
+    assert not work.sent
+    assert left() == 0
+
+
+def _take(house: House, name: str) -> None:
+    with house.catalog.begin() as records:
+        records.take_leases([name], "another", house.clock.now(), 120)
