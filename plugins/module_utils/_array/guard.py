@@ -93,6 +93,9 @@ class _Overdue:
                 def connect(self) -> None:
                     overdue.connections.add(self)
                     super().connect()
+                    if overdue.struck:  # there was nothing yet to cut
+                        self.close()
+                        raise TimeoutError("the time ran out while connecting")
 
             return type(pool.__name__, (pool,), {"ConnectionCls": Known})
 
