@@ -111,20 +111,29 @@ class _Look:
             return False
         if policy.staged:
             return backup is not None and all(copy.state is TapeState.WRITTEN for copy in backup.tape)
-        newer = [
-            one
+        newer = {
+            one.id
             for one in self.backups.values()
             if one.good_on_disk
             and not one.hold
             and self.name(one.tv) == told.volume
             and one.point_in_time.isoformat(timespec="microseconds") > told.point_in_time
-        ]
+        }
+        # It may have gone while one was there that somebody has asked to delete since.
+        newer |= {
+            other
+            for other, one in self.ledger.reported.items()
+            if other in self.ledger.gone_disk and one.volume == told.volume and one.point_in_time > told.point_in_time
+        }
         return len(newer) >= policy.generations - self._in_work(policy)
 
     def _in_work(self, policy: Policy) -> int:
-        """Return 1 where the oldest generation is being overwritten: a snapshot drops it first (§3)."""
+        """Return 1 where the oldest generation may be given up already: a snapshot drops it first (§3).
+
+        A journal need not be open: a relaunch that was killed as well had closed that of the first run.
+        """
         overwrites = policy.method in (Method.SNAPSHOT, Method.DIFFERENTIAL, Method.AUTO) and not policy.safe_rotation
-        return int(self.midway and overwrites and any(entry.tv == policy.tv for entry in self.entries))
+        return int(self.midway and overwrites)
 
     # bytes
 
