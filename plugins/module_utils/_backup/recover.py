@@ -60,7 +60,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     StepState,
     UsedKey,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, with_unchanged
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
 
 
@@ -142,7 +142,10 @@ def _settle_journal(
 
 
 def _wait_for_pairs(work: Operation, steps: Sequence[SplitCopy], patience: Wait) -> None:
-    """Wait until no pair that was resynchronized is executing any more; whoever plans next sees how it ended."""
+    """Wait until no pair that was resynchronized is executing any more; whoever plans next sees how it ended.
+
+    Where array or catalog are lost meanwhile, the error says what has been taken back before.
+    """
 
     def seen() -> Sessions:
         work.before_act()
@@ -152,9 +155,13 @@ def _wait_for_pairs(work: Operation, steps: Sequence[SplitCopy], patience: Wait)
         found = (sessions.get((step.tv, step.bv)) for step in steps)
         return not any(session is not None and session.state is SessionState.EXECUTING for session in found)
 
-    wait_until(seen, done, patience, work.ctx.clock)
+    try:
+        wait_until(seen, done, patience, work.ctx.clock)
+    except BackupError as error:
+        raise with_unchanged(error, _TAKEN_BACK, changed=True) from error
 
 
+_TAKEN_BACK = "What an earlier run had begun was taken back, and its pairs go on copying; nothing else was changed."
 _NOT_MADE = {
     SplitCopy: "the copy had not been made, or is not ours any more; nothing was recorded",
     SnapCopy: "no copy shows on the array; nothing was recorded, and what it was to overwrite is not trusted",

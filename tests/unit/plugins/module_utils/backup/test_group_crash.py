@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import BackupRequest
 from ansible_collections.eternus.backup.plugins.module_utils._backup.take import take_backup
-from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.model_array import Fault, Killed
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.backup.world import House
@@ -182,3 +182,29 @@ def test_the_next_backup_waits_for_the_pairs_that_it_resynchronizes_but_not_beyo
         assert take_backup(house.context(check=True), MEMBERS, request, wait=Wait(1.0, 600.0)).changed
         taken = take_backup(house.context(), MEMBERS, request, wait=Wait(1.0, 600.0)).values["backups"]
         assert len(ids(house) - before) == len(taken) == len(MEMBERS)
+
+
+def test_an_array_that_goes_while_the_next_backup_waits_leaves_no_word_of_nothing_changed(tmp_path):
+    house = ready(tmp_path, False, {})
+    day(house)
+    house.fabric.copy_seconds = 400.0
+    house.array.faults.append(Fault("suspend", "killed_after", pair=0))
+    with contextlib.suppress(Killed):
+        house.backup(*MEMBERS)
+    house.array.faults.clear()
+    house.clock.sleep(300)
+    sessions, looks = house.array.sessions, []
+
+    def gone(*args, **kwargs):
+        looks.append(args)
+        with house.catalog.read() as records:
+            if len(looks) > 1 and not records.open_entries():
+                raise BackupError(ErrorClass.ARRAY_UNREACHABLE, "The array is gone.", next_step="Try again.")
+        return sessions(*args, **kwargs)
+
+    house.array.sessions = gone
+    with pytest.raises(BackupError) as caught:
+        take_backup(house.context(), MEMBERS, BackupRequest("night"), wait=Wait(1.0, 600.0))
+    assert caught.value.error_class is ErrorClass.ARRAY_UNREACHABLE
+    assert caught.value.changed
+    assert "taken back" in caught.value.unchanged
