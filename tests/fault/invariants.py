@@ -11,12 +11,14 @@ right after a death too.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
+from ansible_collections.eternus.backup.plugins.module_utils._backup.relabelling import successor
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
@@ -32,6 +34,7 @@ from ansible_collections.eternus.backup.tests.fault.ledger import Ledger, Report
 from ansible_collections.eternus.backup.tests.fault.world import World
 
 MIRROR = 6  # a SyncType
+_UUID = re.compile(rb'"uuid": "([^"]+)"')
 FOLLOWS = (2, 3, 4)  # CopyStates of a mirror that goes on copying
 
 
@@ -179,10 +182,16 @@ class _Look:
             yield Violation("wrong_tape", f"copy {copy.number} of {backup.id} holds other bytes than its time says")
 
     def labels(self) -> Iterator[Violation]:
-        """Compare each cartridge with its label: what the catalog believes to be there is there."""
+        """Compare each cartridge with its label: what the catalog believes to be there is there.
+
+        One on which nothing lives may still bear the label before the one that is intended: who was to write it died,
+        and what was to go onto it has gone onto another.
+        """
         for cartridge in self.records.cartridges():
             label = self.world.tape_file(cartridge.barcode, 0)
-            if cartridge.uuid.encode() not in label or cartridge.pool.encode() not in label:
+            borne = _UUID.search(label)
+            intended = cartridge.labelled_at is None and borne and successor(borne[1].decode()) == cartridge.uuid
+            if not intended and (cartridge.uuid.encode() not in label or cartridge.pool.encode() not in label):
                 yield Violation("wrong_tape", f"the label of {cartridge.barcode} is not the one that the catalog knows")
             if cartridge.suspect:
                 yield Violation("wrong_tape", f"{cartridge.barcode} is suspect: {cartridge.suspect}")
@@ -240,7 +249,7 @@ class _Look:
         members: dict[str, set[VolumeRef]] = {}
         times: dict[str, set[Any]] = {}
         for backup in self.backups.values():
-            if backup.group_id:
+            if backup.group_id and backup.disk is not None:  # tape copies expire for each member (§4)
                 members.setdefault(backup.group_id, set()).add(backup.tv)
                 times.setdefault(backup.group_id, set()).add(backup.point_in_time)
         for group, tvs in members.items():
