@@ -84,7 +84,7 @@ def test_a_session_that_breaks_at_60_percent_is_copy_failed_and_can_be_cancelled
         assert repeated(world, ledger, WORKFLOWS["start"]) == []
 
 
-@pytest.mark.rule("R6.9")
+@pytest.mark.rule("R6.5a")
 def test_a_restore_that_breaks_at_60_percent_leaves_the_target_marked_until_it_succeeds(
     template: Callable[[str], Path], tmp_path: Path
 ) -> None:
