@@ -10,11 +10,11 @@
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: fault-array help env lint types package sanity integration units trace coverage test build demo bench-tape fault fuzz soak audit format
+.PHONY: fault-array help env lint types package sanity integration units trace coverage test build demo bench bench-tape fault fuzz soak audit format
 .PHONY: clean
 
 help:
-	@echo 'make env | test | tape-test | demo | build | bench-tape | fault | fuzz | soak | audit | clean'
+	@echo 'make env | test | tape-test | demo | build | bench | bench-tape | fault | fuzz | soak | audit | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -38,6 +38,10 @@ demo: env
 
 bench-tape: env
 	@.venv/bin/python scripts/bench_tape/main.py
+
+# What the product costs, beside what it is compared with: SECTIONS="a b", ROUNDS=n, SMALL=1 (tests/benchmark/run.py).
+bench: env
+	@.venv/bin/python scripts/bench/main.py
 
 # Coverage-guided fuzzing by atheris of all that reads what others wrote. FUZZERS="a b" make fuzz runs only these.
 fuzz: env
