@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bounds, each named by the section that measures it (``BOUNDS``), shown beside what was measured. Nothing is asserted."""
+"""Bounds, each named by the section that measures it, shown beside what was measured. Nothing is asserted."""
 
 from __future__ import annotations
 
