@@ -36,6 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
     POOL,
     TAPE,
     TEST,
+    tables,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import ref_of
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
@@ -59,7 +60,7 @@ class BackupRows(LeaseRows):
 
     def unfinished_tape(self) -> Sequence[Backup]:
         tapes = self._t.tapes
-        waiting = sa.select(tapes.c.backup_id).where(tapes.c.state != TapeState.WRITTEN.value)
+        waiting = sa.select(tapes.c.backup_id).where(unfinished())
         return self._whole([self._t.backups.c.id.in_(waiting)])
 
     def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
@@ -125,8 +126,12 @@ class BackupRows(LeaseRows):
         without = [~sa.exists().where(copies.c.backup_id == table.c.id) for copies in (self._t.disks, self._t.tapes)]
         self._delete(table, [sa.and_(one, *without) for one in among(table.c.id, ids)])
 
-    def restore_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[RestoreTest]:
-        found = map(TEST.value, self._all(self._t.tests, of(self._t.tests, "tv", tvs)))
+    def restore_tests(
+        self, tvs: Optional[Collection[VolumeRef]] = None, *, backups: Optional[Collection[str]] = None
+    ) -> Sequence[RestoreTest]:
+        table = self._t.tests
+        rows = self._all(table, [tv & one for tv in of(table, "tv", tvs) for one in among(table.c.backup_id, backups)])
+        found = map(TEST.value, rows)
         return sorted(found, key=lambda one: (one.tested_at, one.id))
 
     def add_restore_test(self, test: RestoreTest) -> None:
@@ -185,6 +190,14 @@ class BackupRows(LeaseRows):
                 key = row["id"]
                 found.append(BACKUP.value(row, disk=disk_of.get(key), tape=tuple(tape_of[key])))
         return sorted(found, key=lambda backup: (backup.point_in_time, backup.id))
+
+
+def unfinished() -> sa.ColumnElement[bool]:
+    """Return what says of a tape copy that it is not written.
+
+    The value stands in the statement, so that SQLite sees that the index of unfinished legs serves.
+    """
+    return tables().tapes.c.state != sa.literal_column(f"'{TapeState.WRITTEN.value}'")
 
 
 def _joined(copies: sa.Table, backups: sa.Table) -> sa.Select[Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional, Union
 
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.backups import BackupRows, CartridgeRows
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.backups import CartridgeRows
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import bad_url, translated, unavailable
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.leases import JournalRows
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.postgres import PostgresDoor
@@ -24,6 +24,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
     version_of,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.sqlite import EmptyDoor, SqliteDoor, unwritable
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.standing import StandingRows
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.volumes import AllocationRows, VolumeRows
 
 try:
@@ -39,7 +40,7 @@ DEFAULT_URL = "sqlite:////var/lib/eternus-backup/catalog.db"
 _HOW_TO_MAKE = "A module that changes something makes it at its first run: register volumes by eternus_volume."
 
 
-class SqlRecords(VolumeRows, AllocationRows, BackupRows, JournalRows, CartridgeRows):
+class SqlRecords(VolumeRows, AllocationRows, StandingRows, JournalRows, CartridgeRows):
     """Everything inside one transaction (interface.py, ``Records``)."""
 
 

@@ -42,10 +42,18 @@ class Records(Protocol):
 
     # arrays and volumes
     def array(self, serial: str) -> Optional[ArrayRecord]: ...
+    def arrays(self, serials: Collection[str]) -> Sequence[ArrayRecord]: ...
     def put_array(self, record: ArrayRecord) -> None: ...
 
+    def serials(self) -> Sequence[str]:
+        """Return the arrays that have a registered volume."""
+
     def volumes(
-        self, refs: Optional[Collection[VolumeRef]] = None, *, role: Optional[Role] = None
+        self,
+        refs: Optional[Collection[VolumeRef]] = None,
+        *,
+        role: Optional[Role] = None,
+        arrays: Optional[Collection[str]] = None,
     ) -> Sequence[RegisteredVolume]: ...
 
     def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
@@ -58,14 +66,30 @@ class Records(Protocol):
     def remove_volumes(self, refs: Collection[VolumeRef]) -> None: ...
 
     # policies
-    def policies(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Policy]: ...
+    def policies(
+        self,
+        tvs: Optional[Collection[VolumeRef]] = None,
+        *,
+        arrays: Optional[Collection[str]] = None,
+        groups: Optional[Collection[str]] = None,
+    ) -> Sequence[Policy]:
+        """Return policies of TVs, of arrays, of consistency groups."""
+
+    def policies_beyond(self, arrays: Collection[str], slots: Collection[str]) -> Sequence[Policy]:
+        """Return the policies of other arrays' TVs that pin BVs of these arrays, or take turns in these slots."""
+
     def put_policies(self, policies: Collection[Policy]) -> None: ...
     def remove_policies(self, tvs: Collection[VolumeRef]) -> None: ...
 
     # allocation of backup volumes
     def allocations(
-        self, *, tvs: Optional[Collection[VolumeRef]] = None, bvs: Optional[Collection[VolumeRef]] = None
-    ) -> Sequence[Allocation]: ...
+        self,
+        *,
+        tvs: Optional[Collection[VolumeRef]] = None,
+        bvs: Optional[Collection[VolumeRef]] = None,
+        arrays: Optional[Collection[str]] = None,
+    ) -> Sequence[Allocation]:
+        """Return the allocations of TVs and of BVs; or those that have an end on one of these arrays."""
 
     def allocate(self, allocations: Collection[Allocation]) -> None:
         """Take unused BVs; :class:`Conflict` when one is taken already, or may not be taken any more.
@@ -83,6 +107,37 @@ class Records(Protocol):
         self, *, tvs: Optional[Collection[VolumeRef]] = None, ids: Optional[Collection[str]] = None
     ) -> Sequence[Backup]:
         """Return backups with their copies, oldest first by point in time, then id."""
+
+    def standing(self, tvs: Optional[Collection[VolumeRef]] = None, *, ids: Collection[str] = ()) -> Sequence[Backup]:
+        """Return what of these TVs' history a plan may act upon, however long it is; oldest first.
+
+        Every backup with a disk copy, every one with a tape copy that is not written, and of each registered volume
+        the newest, and the newest that a tape bears; and those of ``ids``, whosever they are.
+        """
+
+    def carrying(self, bvs: Collection[VolumeRef]) -> Sequence[Backup]:
+        """Return the backups whose disk copies lie on these BVs."""
+
+    def taped(self, tv: VolumeRef, *, at: Optional[datetime] = None, limit: int = 1) -> Sequence[Backup]:
+        """Return the newest ``limit`` backups of a TV that a tape bears, of a time or before; oldest first."""
+
+    def past(self, tvs: Collection[VolumeRef], until: datetime, generations: int) -> Sequence[Backup]:
+        """Return backups with a written tape copy that are not held, and of ``until`` or before.
+
+        Only those that are older than the newest ``generations`` of that kind of their TV (behaviour.md §5); 0: all.
+        """
+
+    def proven(self, tv: VolumeRef, *, without: Collection[tuple[str, int]] = ()) -> Optional[str]:
+        """Return the id of the newest backup of a TV with a verified tape copy other than these (id, number)."""
+
+    def verified(self, tvs: Optional[Collection[VolumeRef]] = None) -> frozenset[VolumeRef]:
+        """Return the registered volumes of which a tape copy was verified."""
+
+    def unverified_tape(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Backup]:
+        """Return the backups with a tape copy that was not verified, or not found equal."""
+
+    def count(self, tvs: Optional[Collection[VolumeRef]] = None) -> int:
+        """Return how many backups there are."""
 
     def unfinished_tape(self) -> Sequence[Backup]:
         """Return the backups with a tape copy that is not written: queued, writing or failed."""
@@ -117,7 +172,13 @@ class Records(Protocol):
     def set_hold(self, ids: Collection[str], hold: bool) -> None: ...
 
     # restore tests
-    def restore_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[RestoreTest]: ...
+    def restore_tests(
+        self, tvs: Optional[Collection[VolumeRef]] = None, *, backups: Optional[Collection[str]] = None
+    ) -> Sequence[RestoreTest]: ...
+
+    def last_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Mapping[VolumeRef, RestoreTest]:
+        """Return the newest restore test of each registered volume."""
+
     def add_restore_test(self, test: RestoreTest) -> None: ...
 
     # readers of backup volumes
@@ -135,10 +196,12 @@ class Records(Protocol):
         """Raise ``busy`` unless every lease is still held with its token: called in every transaction that writes."""
 
     def drop_leases(self, leases: Collection[Lease]) -> None: ...
-    def leases(self) -> Sequence[Lease]: ...
+    def leases(self, names: Optional[Collection[str]] = None) -> Sequence[Lease]: ...
 
     # journal
-    def open_entries(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[JournalEntry]:
+    def open_entries(
+        self, tvs: Optional[Collection[VolumeRef]] = None, *, operations: Optional[Collection[str]] = None
+    ) -> Sequence[JournalEntry]:
         """Return steps that were intended and of which nothing more is known, in the order of their writing."""
 
     def intend(self, entries: Collection[JournalEntry]) -> None: ...

@@ -23,6 +23,12 @@ try:
 except ImportError:  # connect.py says so before anything here runs
     ...
 
+#: How long the journal keeps what has been settled, for whoever asks what happened.
+KEPT = timedelta(days=90)
+
+#: How many of those one transaction forgets at most: other writers wait for it.
+_FORGOTTEN = 1000
+
 
 class LeaseRows(Rows):
     """Leases. Tokens come from one counter and never repeat, also when a lease was given back in between."""
@@ -68,9 +74,9 @@ class LeaseRows(Rows):
         table = self._t.leases
         self._delete(table, [(table.c.name == one.name) & (table.c.token == one.token) for one in leases])
 
-    def leases(self) -> Sequence[Lease]:
-        """Return all leases, also those that have run out, oldest first."""
-        return sorted(self._held(None).values(), key=lambda one: (one.acquired_at, one.token))
+    def leases(self, names: Optional[Collection[str]] = None) -> Sequence[Lease]:
+        """Return the leases of these names, or all; also those that have run out. Oldest first."""
+        return sorted(self._held(names).values(), key=lambda one: (one.acquired_at, one.token))
 
     def _held(self, names: Optional[Collection[str]]) -> dict[str, Lease]:
         rows = self._all(self._t.leases, among(self._t.leases.c.name, names))
@@ -114,17 +120,26 @@ def _busy(held: Sequence[Lease], unchanged: str = NOTHING_CHANGED) -> BackupErro
 class JournalRows(Rows):
     """Journal entries."""
 
-    def open_entries(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[JournalEntry]:
+    def open_entries(
+        self, tvs: Optional[Collection[VolumeRef]] = None, *, operations: Optional[Collection[str]] = None
+    ) -> Sequence[JournalEntry]:
         table = self._t.journal
         # The value stands in the statement, so that SQLite sees that the index of open entries serves.
         still_open = sa.select(table).where(table.c.state == sa.literal_column("'intended'"))
-        rows = self._all(still_open, of(table, "tv", tvs))
+        theirs = list(among(table.c.operation_id, operations))
+        rows = self._all(still_open, [ours & one for ours in of(table, "tv", tvs) for one in theirs])
         return [ENTRY.value(row) for row in sorted(rows, key=lambda row: int(row["sequence"]))]
 
     def intend(self, entries: Collection[JournalEntry]) -> None:
         self._insert(self._t.journal, [ENTRY.row(one) for one in entries])
 
     def settle(self, ids: Collection[str], state: StepState, now: datetime) -> None:
-        """Write what became of steps; ``Conflict`` when one was never intended."""
+        """Write what became of steps; ``Conflict`` when one was never intended.
+
+        Some of what was settled :data:`KEPT` ago is forgotten each time: nothing asks for it, and a journal that never
+        forgets grows for ever.
+        """
         table = self._t.journal
+        old = sa.select(table.c.sequence).where(table.c.settled_at < moment(now - KEPT)).order_by(table.c.settled_at)
+        self._delete(table, [table.c.sequence.in_(old.limit(_FORGOTTEN))])
         self._change(table, among(table.c.id, ids), len(set(ids)), state=state.value, settled_at=moment(now))

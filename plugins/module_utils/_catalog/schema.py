@@ -101,6 +101,14 @@ class Tables:
         _index(self.cartridges, "pool")
         _index(self.tests, *_ref("tv"), "tested_at")
         _index(self.tapes, "backup_id", "state", where=self.tapes.c.state != "written")
+        # The primary keys begin with a number: these find what belongs to a backup, also when one is deleted.
+        _index(self.tapes, "backup_id", "number")
+        _index(self.parts, "backup_id", "number", "sequence")
+        _index(self.journal, "settled_at")
+        _index(self.policies, "group", where=self.policies.c.group != "")
+        _index(self.policies, "sync_slot", where=self.policies.c.sync_slot != "")
+        _index(self.policies, *_ref("tv"), where=self.policies.c.pinned != "[]")
+        _index(self.tests, "backup_id")
 
     def _table(self, name: str, shape: Any, more: str, key: Sequence[str], *constraints: Any) -> sa.Table:
         """Make a table with the product's prefix: a PostgreSQL database may hold other things too.
@@ -187,7 +195,8 @@ def _add_missing(connection: sa.Connection) -> None:
 #: In order, without gaps. A release that changes the tables adds a step; no step is ever taken away.
 #: 2: group backups say whether they are consistent; restore tests.
 #: 3: until when a cartridge is protected, where it is kept, whether anything explains it; pools that do not append.
-STEPS: Sequence[Step] = (Step(1, _make), Step(2, _add_missing), Step(3, _add_missing))
+#: 4: indexes that find the tape copies, parts and tests of a backup, and journal entries settled long ago.
+STEPS: Sequence[Step] = (Step(1, _make), Step(2, _add_missing), Step(3, _add_missing), Step(4, _add_missing))
 
 #: The schema version that this release reads and writes.
 CURRENT = STEPS[-1].to
@@ -198,7 +207,8 @@ def version_of(connection: sa.Connection) -> int:
     table = tables().schema
     if not sa.inspect(connection).has_table(table.name):
         return 0
-    return int(connection.execute(sa.select(table.c.version)).scalar() or 0)
+    version = connection.execute(sa.select(table.c.version)).scalar() or 0
+    return version if isinstance(version, int) else 0
 
 
 def check_version(version: int, where: str, *, upgradable: bool = True, ours: int = CURRENT) -> None:

@@ -200,7 +200,7 @@ def test_the_tables_are_those_of_this_version(catalog: connect.SqlCatalog) -> No
     with catalog.begin() as records:
         tables = sorted(schema.tables().metadata.tables.values(), key=lambda table: table.name)
         shape = {table.name.removeprefix("eternus_"): len(table.c) for table in tables}
-        assert schema.version_of(records._connection) == schema.CURRENT == 3
+        assert schema.version_of(records._connection) == schema.CURRENT == 4
     assert shape == {
         "allocations": 7,
         "arrays": 4,

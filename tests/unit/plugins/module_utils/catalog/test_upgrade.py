@@ -23,8 +23,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     DiskState,
     RestoreTest,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.whole import WholeRows
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
-from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog import version1, version2
+from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog import version1, version2, version3
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.samples import NOW
 
 TV, BV = (VolumeRef("A1", version1.DEVICE.format(number)) for number in (1, 2))
@@ -59,13 +60,14 @@ def test_a_catalog_of_version_1_is_upgraded_by_the_first_who_opens_it_to_write(u
     made = shape(fresh)
     if url.startswith("sqlite"):
         assert upgraded == made
-    assert upgraded["version"] == schema.CURRENT == 3
+    assert upgraded["version"] == schema.CURRENT == 4
     assert {name: columns for name, columns in upgraded.items() if name != "version"}.keys() == made.keys() - {
         "version"
     }
     assert ("consistent", True) in upgraded["eternus_backups"][0]
     assert ("skew_ms", True) in upgraded["eternus_backups"][0]
-    assert upgraded["eternus_tape_copies"][1] == made["eternus_tape_copies"][1] == ["eternus_tape_copies_by_state"]
+    indexes = ["eternus_tape_copies_by_number", "eternus_tape_copies_by_state"]
+    assert upgraded["eternus_tape_copies"][1] == made["eternus_tape_copies"][1] == indexes
     open_catalog(url).close()
     assert shape(url) == upgraded
 
@@ -110,7 +112,7 @@ def test_a_catalog_of_version_2_is_upgraded_by_the_first_who_opens_it_to_write(u
     assert {name: upgraded[name] for name in ("eternus_cartridges", "eternus_pools", "version")} == {
         "eternus_cartridges": made["eternus_cartridges"],
         "eternus_pools": made["eternus_pools"],
-        "version": 3,
+        "version": 4,
     }
     open_catalog(url).close()
     assert shape(url) == upgraded
@@ -132,6 +134,24 @@ def test_cartridges_and_pools_of_version_2_are_neither_protected_nor_away_nor_un
         records.put_pool(replace(records.pools()[0], append=False))
         assert records.cartridges(barcodes=["WK0001L8"]) == [changed]
         assert records.pools()[0].append is False
+
+
+@pytest.mark.rule("R9.26")
+def test_a_catalog_of_version_3_gets_the_indexes_of_this_one_and_keeps_every_row(url: str, tmp_path: Any) -> None:
+    version3.make(url)
+    assert shape(url)["version"] == 3
+    with closing(open_catalog(url, read_only=True, older=True)) as catalog, catalog.read() as records:
+        before = list(WholeRows.of(records).rows())
+    with closing(open_catalog(url)) as catalog, catalog.read() as records:
+        assert list(WholeRows.of(records).rows()) == before
+        assert records.cartridges(barcodes=["WK0003L8"])[0].location == "the safe"
+    fresh = f"sqlite:///{tmp_path}/fresh.db"
+    with closing(open_catalog(fresh)) as catalog, catalog.begin():
+        pass
+    upgraded, made = shape(url), shape(fresh)
+    assert upgraded["version"] == 4
+    for table in ("backups", "tape_copies", "tape_parts", "journal", "restore_tests"):
+        assert set(made[f"eternus_{table}"][1]) <= set(upgraded[f"eternus_{table}"][1])
 
 
 @pytest.mark.rule("R4.33")
@@ -159,7 +179,7 @@ def _die_at(url: str, number: int) -> None:
     os._exit(0)
 
 
-@pytest.mark.parametrize(("earlier", "statements"), [(version1, 12), (version2, 6)])
+@pytest.mark.parametrize(("earlier", "statements"), [(version1, 12), (version2, 6), (version3, 5)])
 def test_a_process_that_dies_amid_an_upgrade_leaves_the_old_version_whole_and_the_next_one_upgrades(
     url: str, earlier: Any, statements: int
 ) -> None:

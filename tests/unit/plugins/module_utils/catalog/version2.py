@@ -77,17 +77,17 @@ CREATE TABLE eternus_readers ( bv_array TEXT NOT NULL, bv_device TEXT NOT NULL, 
 AT, ONE, THREE = version1.AT, version1.ONE, version1.THREE
 
 
-def _rows() -> list[tuple[str, str]]:
+def rows() -> list[tuple[str, str]]:
     """Return the rows of version 1 as its upgrade filled them, and what version 2 wrote itself."""
-    rows = [("schema", "1, 2, 41"), *version1.ROWS[1:]]
-    rows = [(table, f"{values}, NULL, NULL" if table == "backups" else values) for table, values in rows]
+    found = [("schema", "1, 2, 41"), *version1.ROWS[1:]]
+    found = [(table, f"{values}, NULL, NULL" if table == "backups" else values) for table, values in found]
     group = f"'B3', 'A1', '{ONE}', {AT + 2}, 'snapshot', 'OPC', false, 67108864, '', 'G', false, true, 12"
     proof = f"'R1', 'B3', 'A1', '{ONE}', 'A1', '{THREE}', 'tape', 1, {AT}, true, 67108864, 'ab', ''"
     full = f"'WK0002L8', 'u-2', NULL, {AT}, 20000000, 19000000, 30, true, 'it is worn', true"
-    return [*rows, ("backups", group), ("restore_tests", proof), ("cartridges", full)]
+    return [*found, ("backups", group), ("restore_tests", proof), ("cartridges", full)]
 
 
 def make(url: str) -> None:
     """Make a catalog of schema version 2 with its rows, without any of today's code."""
-    filled = [f"INSERT INTO eternus_{table} VALUES ({values})" for table, values in _rows()]
+    filled = [f"INSERT INTO eternus_{table} VALUES ({values})" for table, values in rows()]
     version1.asked(url, *filter(str.strip, TABLES.split(";")), *filled)
