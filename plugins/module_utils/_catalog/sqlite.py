@@ -159,9 +159,11 @@ class SqliteDoor:
         self._frozen = None
         if self.writable():
             connection = self._connect("mode=rw")
-            # Another process may be about to do the same; then it is done.
+            # Another process may be about to do the same; then it is done. What is no catalog is not ours to change.
             with contextlib.suppress(sqlite3.OperationalError):
-                connection.execute("PRAGMA journal_mode=WAL")
+                version = connection.execute("SELECT typeof(version) FROM eternus_schema").fetchone()
+                if version == ("integer",):
+                    connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
         else:
             connection = self._connect_to_read()
