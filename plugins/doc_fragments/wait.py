@@ -13,7 +13,12 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   poll_interval:
-    description: Seconds between two looks at the array; one look reads all sessions at once.
+    description:
+      - Seconds between two looks at the array, as long as nothing is known of how long the copies take. One look reads
+        all sessions at once.
+      - While copies tell their progress, the next look comes after a part of the time that the slowest one should still
+        take. Pauses are then up to 12 times this option, on a long copy, and down to a tenth of it, near the end; the
+        end of a copy at a steady rate is seen after this time at the latest, as at a fixed interval.
     type: float
     default: 5.0
   wait_timeout:

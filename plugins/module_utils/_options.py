@@ -168,7 +168,10 @@ def catalog_url(params: Mapping[str, Any]) -> str:
 
 
 def wait_args(*, poll_interval: float = 5.0, wait_timeout: float = 600.0) -> dict[str, Any]:
-    """Return the argument spec of waiting; both in seconds, a ``wait_timeout`` of 0 looks once."""
+    """Return the argument spec of waiting; both in seconds, a ``wait_timeout`` of 0 looks once.
+
+    ``poll_interval`` holds while nothing is known of the progress; see ``_pace.Pace`` for the rest.
+    """
     return {
         "poll_interval": {"type": "float", "default": poll_interval},
         "wait_timeout": {"type": "float", "default": wait_timeout},

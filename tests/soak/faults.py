@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 from ansible_collections.eternus.backup.tests.fault.world import Crash, World
 from ansible_collections.eternus.backup.tests.soak.site import CAPACITY, barcodes
 from ansible_collections.eternus.backup.tests.soak.steps import Ask

@@ -14,7 +14,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._array import codes
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import JobState
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Connection
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Pair, Session, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 Key = tuple[VolumeRef, VolumeRef]
 Sessions = Mapping[Key, Session]

@@ -16,7 +16,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.connection i
 from ansible_collections.eternus.backup.plugins.module_utils._array.interface import Around
 from ansible_collections.eternus.backup.plugins.module_utils._array.mapping import Offer, sync_type
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 #: A session is gone when its state does not apply any more (array.md, Methods: ending a session).
 _GONE = cim.CopyState.NOT_APPLICABLE

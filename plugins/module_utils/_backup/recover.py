@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import (
     apply_release,
     settle_copy,
@@ -18,6 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
     still_standing,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.moving import sessions_moving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world, refresh
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
@@ -61,7 +62,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     UsedKey,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, with_unchanged
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 
 def recover(
@@ -152,11 +154,14 @@ def _wait_for_pairs(work: Operation, steps: Sequence[SplitCopy], patience: Wait)
         return look(work.ctx)
 
     def done(sessions: Sessions) -> bool:
-        found = (sessions.get((step.tv, step.bv)) for step in steps)
-        return not any(session is not None and session.state is SessionState.EXECUTING for session in found)
+        return not executing(sessions)
+
+    def executing(sessions: Sessions) -> list[Session]:
+        found = [sessions.get((step.tv, step.bv)) for step in steps]
+        return [session for session in found if session is not None and session.state is SessionState.EXECUTING]
 
     try:
-        wait_until(seen, done, patience, work.ctx.clock)
+        wait_until(seen, done, patience, work.ctx.clock, lambda sessions: sessions_moving(executing(sessions)))
     except BackupError as error:
         raise with_unchanged(error, _TAKEN_BACK, changed=True) from error
 

@@ -29,7 +29,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import (
     ErrorClass,
     with_unchanged,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 Key = tuple[VolumeRef, VolumeRef]
 Sessions = Mapping[Key, Session]

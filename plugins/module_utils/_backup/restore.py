@@ -20,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.leaving import finish_leaving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.moving import sessions_moving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     read_world,
     session_list,
@@ -70,8 +71,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import (
     ErrorClass,
     with_unchanged,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._pace import Shares
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,13 @@ def restore(ctx: Context, request: RestoreRequest, wait: Wait) -> Result:
     """
     tv, target = _volumes(ctx, request)
     if ctx.check_mode:
-        world, warnings = foresee(ctx, _look(ctx, tv), [tv])
+        world, warnings = foresee(ctx, _look(ctx, tv, target.ref, request), [tv])
         return result_of(_ask(ctx, request, tv, target, world), None, warnings)
     with operation(ctx, {tv, target.ref}) as work:
         warnings = recover(work, [tv])
-        asked = _ask(ctx, request, tv, target, _look(ctx, tv))
+        asked = _ask(ctx, request, tv, target, _look(ctx, tv, target.ref, request))
         if settle_restores(ctx, asked.world.sessions, targets=[target.ref]):  # one from another volume's backup
-            asked = _ask(ctx, request, tv, target, _look(ctx, tv))
+            asked = _ask(ctx, request, tv, target, _look(ctx, tv, target.ref, request))
         if asked.step is not None:
             _start(work, asked, asked.step)
     try:
@@ -198,12 +201,19 @@ def _volumes(ctx: Context, request: RestoreRequest) -> tuple[VolumeRef, Volume]:
     )
 
 
-def _look(ctx: Context, tv: VolumeRef) -> World:
-    """Look at everything that a plan needs; the TV's own array need not be there."""
+def _look(ctx: Context, tv: VolumeRef, target: VolumeRef, request: RestoreRequest) -> World:
+    """Look at everything that a plan needs; the TV's own array need not be there.
+
+    Of a long history only what the choice can fall upon: what is on disk, the newest on tape, and what is named.
+    """
+    choice = request.choice
     sessions = session_list(ctx)
     capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
     with ctx.catalog.read() as records:
-        return read_world(ctx, records, sessions, capabilities, [tv])
+        taped = records.taped(tv, at=choice.at, limit=max(1, choice.generation or 1))
+        used = records.used_keys(restore_key(request.key), [target]).values() if request.key else ()
+        ids = [name for name in (choice.backup_id, *used, *(one.id for one in taped)) if name]
+        return read_world(ctx, records, sessions, capabilities, [tv], ids=ids)
 
 
 def _ask(ctx: Context, request: RestoreRequest, tv: VolumeRef, target: Volume, world: World) -> Asked:
@@ -315,7 +325,10 @@ def _wait(ctx: Context, asked: Asked, wait: Wait) -> Optional[Session]:
         # A finished OPC session disappears, and a list may lag: one never seen is believed gone only after a while.
         return session is None and (seen or ctx.clock.monotonic() >= unseen_until)
 
-    waited = wait_until(look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock)
+    def shares(session: Optional[Session]) -> Shares:
+        return sessions_moving([session] if session else [])
+
+    waited = wait_until(look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock, shares)
     if not waited.satisfied:
         return waited.last or Session(bv, asked.target.ref, CopyType.OPC, SessionState.EXECUTING)
     marker = settle_seen(ctx, bv, asked.target.ref)

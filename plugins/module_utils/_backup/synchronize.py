@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -20,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.groups import grouped_volumes
+from ansible_collections.eternus.backup.plugins.module_utils._backup.moving import sessions_moving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     observe,
     raise_refusals,
@@ -58,10 +59,10 @@ from ansible_collections.eternus.backup.plugins.module_utils._errors import (
     combined,
     with_unchanged,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._pace import Shares
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
-
-Progress = Callable[[Sequence[Session]], None]
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 
 def start(
@@ -142,7 +143,10 @@ def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: 
     def done(seen: dict[tuple[VolumeRef, VolumeRef], Session]) -> bool:
         return all(seen[key].state is SessionState.EQUIVALENT for key in expected)
 
-    waited = wait_until(look, done, wait, ctx.clock)
+    def shares(seen: dict[tuple[VolumeRef, VolumeRef], Session]) -> Shares:
+        return sessions_moving(seen[key] for key in expected)
+
+    waited = wait_until(look, done, wait, ctx.clock, shares)
     return refresh(ctx, world, waited.last.values(), tvs), waited.looks
 
 

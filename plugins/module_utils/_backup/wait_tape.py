@@ -12,9 +12,11 @@ from typing import Any
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import tape_state, tape_view
+from ansible_collections.eternus.backup.plugins.module_utils._backup.moving import tapes_moving
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 
 Found = Mapping[str, Backup]
 
@@ -33,7 +35,7 @@ def wait_for_tape(ctx: Context, result: Result, wait: Wait) -> Result:
 
     if ctx.check_mode or not names:
         return replace(result, values={**result.values, "tape_written": not names})
-    waited = wait_until(look, _ended, wait, ctx.clock)
+    waited = wait_until(look, _ended, wait, ctx.clock, lambda found: tapes_moving(found.values()))
     values = _refreshed(result.values, waited.last)
     return replace(
         result,

@@ -13,7 +13,8 @@ import pytest
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Pair, SessionState
 from ansible_collections.eternus.backup.plugins.module_utils._array.wbem import WbemArray
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 from ansible_collections.eternus.backup.tests.unit.support.simulated import MIB, Simulated
 from ansible_collections.eternus.backup.tests.unit.support.stamper import (
     LENGTH,

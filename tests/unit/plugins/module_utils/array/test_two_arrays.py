@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Outcome, Pair, SessionState
 from ansible_collections.eternus.backup.plugins.module_utils._array.wbem import WbemArray
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 from ansible_collections.eternus.backup.tests.unit.support.simulated import (
     MIB,
     Simulated,

