@@ -93,8 +93,9 @@ def with_arrays(
     """
     absent: dict[str, BackupError] = {}
     with catalog.read() as records:
-        kept = [_record(records, one.url) for one in options]
-        offers = offered(records, {volume.ref.array for volume in records.volumes()})
+        serials = records.serials()
+        kept = [_record(records, serials, one.url) for one in options]
+        offers = offered(records, serials)
     known = [record.known if record else None for record in kept]
     with opened(options, known, absent if spare_peers else None) as arrays, _naming(absent):
         ctx = _patient(Context(catalog, arrays, check_mode=check_mode, offers=offers), options)
@@ -173,10 +174,9 @@ def _same_array(serial: str, url: str) -> BackupError:
     )
 
 
-def _record(records: Records, url: str) -> Optional[ArrayRecord]:
+def _record(records: Records, serials: Sequence[str], url: str) -> Optional[ArrayRecord]:
     """Return what is known of the array behind a URL, or of the only one: the client checks the serial."""
-    serials = sorted({volume.ref.array for volume in records.volumes()})
-    known = [record for record in map(records.array, serials) if record is not None]
+    known = records.arrays(serials)
     here = [record for record in known if record.known.get(URL) == url]
     if here:
         return here[0]
@@ -211,7 +211,7 @@ def _keep(ctx: Context, end: _End) -> _End:
         return end
     with suppress(BackupError, Conflict), ctx.catalog.begin() as records:
         old = records.array(serial)
-        if old is not None or records.volumes():
+        if old is not None or records.serials():
             new = replace(old, known=known) if old else ArrayRecord(serial, serial, ctx.clock.now(), known)
             records.put_array(new)
             record = new

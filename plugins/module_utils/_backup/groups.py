@@ -12,7 +12,7 @@ from typing import Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import transaction_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Method, Policy
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
 
@@ -29,7 +29,9 @@ def grouped_volumes(
     :param whole: a member brings its whole group.
     :param methods: where nothing is named, only TVs of these methods.
     """
-    policies = records.policies()
+    if names and not groups and not whole:
+        return transaction_volumes(records, names)
+    policies = _policies(records, names, groups)
     known = {policy.group for policy in policies if policy.group}
     missing = [group for group in groups if group not in known]
     if missing:
@@ -47,3 +49,16 @@ def grouped_volumes(
         wanted.update(policy.group for policy in policies if policy.group and policy.tv in found)
     found.extend(policy.tv for policy in policies if policy.group in wanted)
     return tuple(dict.fromkeys(found))
+
+
+def _policies(records: Records, names: Sequence[str], groups: Sequence[str]) -> Sequence[Policy]:
+    """Read the policies of the named volumes and of every group that is concerned; all when one is not there."""
+    if not names and not groups:
+        return records.policies()
+    named = records.policies([one.ref for one in records.find_volumes(names).values()])
+    wanted = {*groups, *(policy.group for policy in named if policy.group)}
+    members = records.policies(groups=wanted)
+    if not wanted <= {policy.group for policy in members}:
+        return records.policies()
+    found = {policy.tv: policy for policy in (*named, *members)}
+    return [found[tv] for tv in sorted(found)]

@@ -12,6 +12,7 @@ from typing import Optional, TypeVar
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Capabilities, Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.near import everything, nearby
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_not_registered,
     refuse_wrong_role,
@@ -49,15 +50,16 @@ def transaction_volumes(records: Records, names: Sequence[str]) -> tuple[VolumeR
     return refs
 
 
-def observe(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> World:
+def observe(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None, *, beside: Collection[VolumeRef] = ()) -> World:
     """Look at the arrays of these TVs and at what the catalog holds of them.
 
     :param tvs: whose history is wanted; None: everybody's.
+    :param beside: other volumes that the request names.
     """
     sessions = session_list(ctx, tvs)
     capabilities = {**ctx.offers, **{serial: array.capabilities() for serial, array in ctx.arrays.items()}}
     with ctx.catalog.read() as records:
-        return read_world(ctx, records, sessions, capabilities, tvs)
+        return read_world(ctx, records, sessions, capabilities, tvs, beside=beside)
 
 
 def session_list(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Session]:
@@ -74,28 +76,45 @@ def read_world(
     sessions: Iterable[Session],
     capabilities: Mapping[str, Capabilities],
     tvs: Optional[Collection[VolumeRef]] = None,
+    *,
+    beside: Collection[VolumeRef] = (),
+    wide: bool = False,
 ) -> World:
-    """Join one catalog transaction with sessions that were read before."""
+    """Join one catalog transaction with sessions that were read before.
+
+    :param tvs: whose history is wanted; None: everybody's.
+    :param beside: other volumes whose arrays are to be seen as well.
+    :param wide: read the volumes of all arrays; else with ``tvs`` those alone that are near them (near.py).
+    """
+    seen = list(sessions)
+    here = {*ctx.arrays, *(ref.array for ref in (*beside, *(tvs or ())))}
+    known = everything(records) if wide or tvs is None else nearby(records, here, tvs, seen)
     return World(
         now=ctx.clock.now(),
-        volumes={volume.ref: volume for volume in records.volumes()},
-        policies={policy.tv: policy for policy in records.policies()},
-        allocations={row.bv: row for row in records.allocations()},
+        volumes={volume.ref: volume for volume in known.volumes},
+        policies={policy.tv: policy for policy in known.policies},
+        allocations={row.bv: row for row in known.allocations},
         backups=_grouped((backup.tv, backup) for backup in records.backups(tvs=tvs)),
         readers=_grouped((reader.bv, reader) for reader in records.readers()),
-        sessions={session.key: session for session in sessions},
+        sessions={session.key: session for session in seen},
         capabilities=capabilities,
         undefined={marker.volume: marker for marker in records.undefined_targets()},
+        near=known.arrays,
     )
 
 
 def refresh(
-    ctx: Context, world: World, sessions: Optional[Iterable[Session]], tvs: Optional[Collection[VolumeRef]]
+    ctx: Context,
+    world: World,
+    sessions: Optional[Iterable[Session]],
+    tvs: Optional[Collection[VolumeRef]],
+    *,
+    wide: bool = False,
 ) -> World:
     """Read the catalog again, and take sessions that were read meanwhile; the array is not asked."""
     seen = world.sessions.values() if sessions is None else sessions
     with ctx.catalog.read() as records:
-        return read_world(ctx, records, seen, world.capabilities, tvs)
+        return read_world(ctx, records, seen, world.capabilities, tvs, wide=wide)
 
 
 def _grouped(items: Iterable[tuple[K, T]]) -> dict[K, tuple[T, ...]]:

@@ -19,7 +19,7 @@ def offered(records: Records, serials: Collection[str]) -> dict[str, Capabilitie
     An array that is known to this catalog is registered on this storage server, which is what REC and ROPC need of
     both ends (behaviour.md §2.7); the remote end need not be reached for it.
     """
-    kept = {serial: record.known for serial in serials for record in [records.array(serial)] if record is not None}
+    kept = {record.serial: record.known for record in records.arrays(serials)}
     offers = {
         serial: Offer.from_json(known.get("capabilities", ""))
         for serial, known in kept.items()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.fuse import
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
 from ansible_collections.eternus.backup.plugins.module_utils._backup.journal import ArrayStep, entry_of
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
-from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict import mates
+from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict import group_of, mates
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, Lease
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass, with_unchanged
@@ -102,15 +103,17 @@ def lease_name(volume: VolumeRef) -> str:
     return f"volume:{volume}"
 
 
+_LEASE_NAME = re.compile(r"volume:([^/\s]+)/([0-9A-Za-z]+)")
+
+
 @contextmanager
 def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operation]:
     """Hold the leases of these volumes; ``busy`` names who holds one and since when (behaviour.md §4)."""
     now = ctx.clock.now()
     with ctx.catalog.begin() as records, _by_name(records):
-        entries = records.open_entries()
-        together = mates(entries, volumes)
+        together = open_mates(records, volumes)
         names = sorted(lease_name(volume) for volume in {*volumes, *together})
-        dead = [lease for lease in records.leases() if lease.name in names and is_dead(lease.owner)]
+        dead = [lease for lease in records.leases(names) if is_dead(lease.owner)]
         records.drop_leases(dead)
         leases = records.take_leases(names, ctx.owner, now, ctx.lease_seconds)
     work = Operation(ctx, new_id(now), leases, frozenset(together), ctx.clock.monotonic())
@@ -122,14 +125,21 @@ def operation(ctx: Context, volumes: Collection[VolumeRef]) -> Iterator[Operatio
         _give_back(work)
 
 
+def open_mates(records: Records, volumes: Collection[VolumeRef]) -> set[VolumeRef]:
+    """Return the TVs whose interrupted steps stand or fall with those of these; other runs' steps are not read."""
+    ours = [entry for entry in records.open_entries(volumes) if group_of(entry)]
+    return mates(records.open_entries(operations={entry.operation_id for entry in ours}), volumes)
+
+
 @contextmanager
 def _by_name(records: Records) -> Iterator[None]:
     """Let a ``busy`` error call volumes by their names."""
     try:
         yield
     except BackupError as error:
+        named = {VolumeRef(*found) for found in _LEASE_NAME.findall(error.message)}
         text = error.message
-        for volume in records.volumes():
+        for volume in records.volumes(named):
             text = text.replace(lease_name(volume.ref), f"Volume {volume.name}")
         raise BackupError(
             error.error_class, text, next_step=error.next_step, unchanged=error.unchanged, **error.details

@@ -10,6 +10,7 @@ import zlib
 from typing import Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._backup.near import BeyondSight
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
     refuse_being_restored,
     refuse_borrowed,
@@ -53,7 +54,10 @@ def _offered(world: World, copy_type: CopyType, tv: VolumeRef, bv: VolumeRef) ->
 
 
 def candidates(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_type) -> list[RegisteredVolume]:
-    """Return unused BVs of exactly the TV's size: pinned ones in their order, else those of its own array first."""
+    """Return unused BVs of exactly the TV's size: pinned ones in their order, else those of its own array first.
+
+    :raises BeyondSight: where none that was read will do, and other arrays may have one.
+    """
     reserved = {bv for other in world.policies.values() if other.tv != tv for bv in other.pinned}
     found = [
         bv
@@ -68,7 +72,10 @@ def candidates(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_
     def preference(bv: RegisteredVolume) -> tuple[bool, bool, int, VolumeRef]:
         return (kind(world, tv, bv.ref) is None, bv.ref.array != tv.array, _turn(world, tv, bv.ref), bv.ref)
 
-    return sorted(found, key=preference)
+    ordered = sorted(found, key=preference)
+    if world.near is not None and (not ordered or kind(world, tv, ordered[0].ref) is None):
+        raise BeyondSight
+    return ordered
 
 
 def _turn(world: World, tv: VolumeRef, bv: VolumeRef) -> int:

@@ -20,7 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.apply impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.moving import sessions_moving
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import read_world, refresh
-from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation
+from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import Operation, open_mates
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup import after_record
 from ansible_collections.eternus.backup.plugins.module_utils._backup.record import Taken, record_taken
 from ansible_collections.eternus.backup.plugins.module_utils._backup.request import CONFIRM, Sessions, look
@@ -49,7 +49,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.verdict imp
     Verdict,
     acted,
     judge,
-    mates,
     moment,
     surely_not,
 )
@@ -79,7 +78,8 @@ def recover(
     with work.ctx.catalog.read() as records:
         found = [Found.of(entry) for entry in records.open_entries(tvs)]
         running = restores and running_restores(records, tvs, tvs)
-        names = {volume.ref: volume.name for volume in records.volumes()} if found or running else {}
+        ends = {item.step.tv for item in found} | {marker.volume for marker, _reader in running or ()}
+        names = {volume.ref: volume.name for volume in records.volumes(ends)}
         dead = dead_comparisons(records, work.ctx.clock.now())
     if dead:
         with work.transaction() as records:
@@ -174,7 +174,7 @@ _NOT_MADE = {
 
 
 def _judged(records: Records, found: Sequence[Found], sessions: Sessions, tvs: Collection[VolumeRef]) -> list[Verdict]:
-    serving = {row.bv: row.tv for row in records.allocations()}
+    serving = {row.bv: row.tv for row in records.allocations(bvs={item.step.bv for item in found})}
     return judge(found, sessions, serving, _carried(records.backups(tvs=tvs)))
 
 
@@ -197,7 +197,7 @@ def foresee(
     :param patient: whether recovery would wait until pairs that it resynchronizes are equivalent.
     """
     with ctx.catalog.read() as records:
-        together = {*tvs, *mates(records.open_entries(), tvs)}
+        together = {*tvs, *open_mates(records, tvs)}
         found = [Found.of(entry) for entry in records.open_entries(together)]
         running = running_restores(records, tvs, tvs)
     told = []
@@ -226,8 +226,17 @@ def with_everybody(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> Wo
 
     It is read anew; check mode sees it as recovery would leave it, as it saw the one before.
     """
-    whole = refresh(ctx, world, None, None)
-    return foresee(ctx, whole, tvs)[0] if ctx.check_mode else whole
+    return _foreseen_anew(ctx, refresh(ctx, world, None, None), tvs)
+
+
+def seeing_all(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> World:
+    """Return the world with the volumes of all arrays, read anew: a plan looks for a BV beyond those near (near.py)."""
+    wide = replace(refresh(ctx, world, None, tvs, wide=True), lost_races=world.lost_races)
+    return _foreseen_anew(ctx, wide, tvs)
+
+
+def _foreseen_anew(ctx: Context, world: World, tvs: Collection[VolumeRef]) -> World:
+    return foresee(ctx, world, tvs)[0] if ctx.check_mode else world
 
 
 def _put_back(world: World, step: Taking) -> World:

@@ -31,18 +31,24 @@ def running_restores(
 
     One whose start is journalled and not settled is left to whoever settles it.
     """
+    markers = [marker for marker in records.undefined_targets() if marker.reason == RUNNING]
+    if not markers:
+        return []
     readers = {reader.owner: reader for reader in records.readers()}
-    open_targets = [entry.payload.get("target") for entry in records.open_entries()]
     found = []
-    for marker in records.undefined_targets():
+    for marker in markers:
         reader = readers.get(restore_owner(marker.volume))
-        if reader is None or marker.reason != RUNNING:
+        if reader is None:
             continue
         rows = records.allocations(bvs=[reader.bv])
-        concerns = marker.volume in targets or any(row.tv in tvs for row in rows)
-        if concerns and [marker.volume.array, marker.volume.device_id] not in open_targets:
+        if marker.volume in targets or any(row.tv in tvs for row in rows):
             found.append((marker, reader))
-    return found
+    open_targets = [entry.payload.get("target") for entry in records.open_entries()] if found else []
+    return [
+        (marker, reader)
+        for marker, reader in found
+        if [marker.volume.array, marker.volume.device_id] not in open_targets
+    ]
 
 
 def settle_restores(

@@ -21,6 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.groups import grouped_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.moving import sessions_moving
+from ansible_collections.eternus.backup.plugins.module_utils._backup.near import BeyondSight
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     observe,
     raise_refusals,
@@ -39,6 +40,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_start 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import (
     foresee,
     recover,
+    seeing_all,
     with_everybody,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_broken
@@ -82,7 +84,7 @@ def start(
     if ctx.check_mode:
         before = observe(ctx, tvs)
         foreseen, told = foresee(ctx, before, tvs)
-        plan = _planned(ctx, foreseen, tvs, drop_untaped)
+        foreseen, plan = _planned(ctx, foreseen, tvs, drop_untaped)
         return _result(before, project(foreseen, plan.steps), tvs, plan, told)
     with operation(ctx, tvs) as work:
         told = recover(work, tvs)
@@ -106,7 +108,7 @@ def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) ->
     """Plan and apply; plan anew when another process took a BV first."""
     for attempt in range(ATTEMPTS):
         before = replace(observe(work.ctx, tvs), lost_races=attempt)
-        plan = _planned(work.ctx, before, tvs, drop_untaped)
+        before, plan = _planned(work.ctx, before, tvs, drop_untaped)
         if not plan.steps:
             return before, plan, before
         try:
@@ -117,13 +119,18 @@ def _start_all(work: Operation, tvs: Sequence[VolumeRef], drop_untaped: bool) ->
     raise lost_race()
 
 
-def _planned(ctx: Context, world: World, tvs: Sequence[VolumeRef], drop_untaped: bool) -> Plan:
-    plan = plan_start(world, tvs, drop_untaped=drop_untaped)
+def _planned(ctx: Context, world: World, tvs: Sequence[VolumeRef], drop_untaped: bool) -> tuple[World, Plan]:
+    """Return the plan, and the world that it was made from: where a BV lies far away, more of it is read."""
+    try:
+        plan = plan_start(world, tvs, drop_untaped=drop_untaped)
+    except BeyondSight:
+        world = seeing_all(ctx, world, tvs)
+        plan = plan_start(world, tvs, drop_untaped=drop_untaped)
     if any(refusal.error_class is ErrorClass.NO_UNUSED_VOLUME for refusal in plan.refusals):
         # The message tells what every BV is doing: that needs everybody's history.
         plan = plan_start(with_everybody(ctx, world, tvs), tvs, drop_untaped=drop_untaped)
     raise_refusals(plan.refusals)
-    return plan
+    return world, plan
 
 
 def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: Wait) -> tuple[World, int]:
@@ -190,14 +197,14 @@ def cancel(
         tvs = grouped_volumes(records, names, groups)
         targets = resolve(records, bvs)
     if ctx.check_mode:
-        before = observe(ctx, tvs)
+        before = observe(ctx, tvs, beside=targets)
         foreseen, told = foresee(ctx, before, tvs)
         plan = plan_cancel(foreseen, tvs, bvs=targets, every=every)
         raise_refusals(plan.refusals)
         return _result(before, project(foreseen, plan.steps), tvs, plan, told)
     with operation(ctx, tvs) as work:
         told = recover(work, tvs)
-        before = observe(ctx, tvs)
+        before = observe(ctx, tvs, beside=targets)
         plan = plan_cancel(before, tvs, bvs=targets, every=every)
         raise_refusals(plan.refusals)
         steps = [step for step in plan.steps if isinstance(step, ReleaseCopy)]

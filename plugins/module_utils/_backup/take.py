@@ -16,6 +16,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.context imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import backup_view, view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.groups import grouped_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.ids import new_id
+from ansible_collections.eternus.backup.plugins.module_utils._backup.near import BeyondSight
 from ansible_collections.eternus.backup.plugins.module_utils._backup.observe import (
     observe,
     raise_refusals,
@@ -35,6 +36,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_backup
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import (
     foresee,
     recover,
+    seeing_all,
     with_everybody,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import Plan, SnapCopy, SplitCopy, project
@@ -62,10 +64,10 @@ def take_backup(
     with ctx.catalog.read() as records:
         tvs = grouped_volumes(records, names, groups, whole=True)
     if ctx.check_mode:
-        world = observe(ctx, tvs)
         request = _with_used_keys(ctx, tvs, request)
+        world = observe(ctx, tvs, ids=request.used.values())
         foreseen, told = foresee(ctx, world, tvs, patient=wait is not None)
-        plan = _planned(ctx, foreseen, tvs, request, lambda _now: "(new)")
+        foreseen, plan = _planned(ctx, foreseen, tvs, request, lambda _now: "(new)")
         after = project(foreseen, plan.steps)
         return _result(foreseen, after, tvs, plan, request, told)
     with operation(ctx, tvs) as work:
@@ -88,9 +90,9 @@ def _take_all(
     """Plan and apply; plan anew when another process took a BV first."""
     ctx = work.ctx
     for attempt in range(ATTEMPTS):
-        before = replace(observe(ctx, tvs), lost_races=attempt)
         request = _with_used_keys(ctx, tvs, request)
-        plan = _planned(ctx, before, tvs, request, new_id)
+        before = replace(observe(ctx, tvs, ids=request.used.values()), lost_races=attempt)
+        before, plan = _planned(ctx, before, tvs, request, new_id)
         if not plan.steps:
             return before, plan, before, request
         try:
@@ -107,13 +109,18 @@ def _planned(
     tvs: Sequence[VolumeRef],
     request: BackupRequest,
     make_id: Callable[[datetime], str],
-) -> Plan:
-    plan = plan_backup(world, tvs, request, make_id)
+) -> tuple[World, Plan]:
+    """Return the plan, and the world that it was made from: where a BV lies far away, more of it is read."""
+    try:
+        plan = plan_backup(world, tvs, request, make_id)
+    except BeyondSight:
+        world = seeing_all(ctx, world, tvs)
+        plan = plan_backup(world, tvs, request, make_id)
     if any(refusal.error_class is ErrorClass.NO_UNUSED_VOLUME for refusal in plan.refusals):
         # The message tells what every BV is doing: that needs everybody's history.
         plan = plan_backup(with_everybody(ctx, world, tvs), tvs, request, make_id)
     raise_refusals(plan.refusals)
-    return plan
+    return world, plan
 
 
 def _with_used_keys(ctx: Context, tvs: Sequence[VolumeRef], request: BackupRequest) -> BackupRequest:

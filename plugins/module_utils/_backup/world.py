@@ -45,7 +45,8 @@ _ACTIVE = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED)
 class World:
     """One look at everything that a plan needs. ``backups`` are oldest first.
 
-    ``lost_races`` is how often a plan of this run came too late for a BV.
+    ``lost_races`` is how often a plan of this run came too late for a BV. ``near``: the arrays whose volumes were all
+    read, of others only what concerns them (near.py); None: everything was read.
     """
 
     now: datetime
@@ -58,6 +59,7 @@ class World:
     capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
     undefined: Mapping[VolumeRef, UndefinedTarget] = field(default_factory=dict)
     lost_races: int = 0
+    near: Optional[frozenset[str]] = None
 
     def name(self, ref: VolumeRef) -> str:
         """Return the name a person knows the volume by."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Optional
+from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
@@ -34,6 +34,11 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import moment, ref_of
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass
 
+try:
+    import sqlalchemy as sa
+except ImportError:  # connect.py says so before anything here runs
+    ...
+
 _DEVICE = re.compile(r"(?:wwn-0x)?([0-9a-f]{32})", re.IGNORECASE)
 
 
@@ -44,13 +49,32 @@ class VolumeRows(Rows):
         rows = self._all(self._t.arrays, [self._t.arrays.c.serial == serial])
         return ARRAY.value(rows[0]) if rows else None
 
+    def arrays(self, serials: Collection[str]) -> Sequence[ArrayRecord]:
+        rows = self._all(self._t.arrays, among(self._t.arrays.c.serial, serials))
+        return sorted(map(ARRAY.value, rows), key=lambda one: one.serial)
+
+    def serials(self) -> Sequence[str]:
+        """Return the arrays that have a registered volume: a step along the index for each, not one for each volume."""
+        serial = self._t.volumes.c.ref_array
+        first = sa.select(sa.func.min(serial).label("serial")).cte("seen", recursive=True)
+        following = sa.select(sa.func.min(serial)).where(serial > first.c.serial).scalar_subquery()
+        seen = first.union_all(sa.select(following).where(first.c.serial.is_not(None)))
+        chosen = sa.select(seen.c.serial).where(seen.c.serial.is_not(None))
+        return sorted(self._connection.execute(chosen).scalars())
+
     def put_array(self, record: ArrayRecord) -> None:
         self._put(self._t.arrays, [ARRAY.row(record)])
 
     def volumes(
-        self, refs: Optional[Collection[VolumeRef]] = None, *, role: Optional[Role] = None
+        self,
+        refs: Optional[Collection[VolumeRef]] = None,
+        *,
+        role: Optional[Role] = None,
+        arrays: Optional[Collection[str]] = None,
     ) -> Sequence[RegisteredVolume]:
-        found = map(VOLUME.value, self._all(self._t.volumes, of(self._t.volumes, "ref", refs)))
+        table = self._t.volumes
+        where = [ours & there for ours in of(table, "ref", refs) for there in among(table.c.ref_array, arrays)]
+        found = map(VOLUME.value, self._all(table, where))
         return sorted((one for one in found if role in (None, one.role)), key=lambda one: (one.registered_at, one.ref))
 
     def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
@@ -71,9 +95,29 @@ class VolumeRows(Rows):
                 raise Conflict("a volume that is to be unregistered has an allocation")
         self._delete(self._t.volumes, of(self._t.volumes, "ref", refs))
 
-    def policies(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Policy]:
-        rows = self._all(self._t.policies, of(self._t.policies, "tv", tvs))
+    def policies(
+        self,
+        tvs: Optional[Collection[VolumeRef]] = None,
+        *,
+        arrays: Optional[Collection[str]] = None,
+        groups: Optional[Collection[str]] = None,
+    ) -> Sequence[Policy]:
+        table = self._t.policies
+        there = [_filled(table.c.group) & one if groups is not None else one for one in among(table.c.group, groups)]
+        near = [one & here for one in there for here in among(table.c.tv_array, arrays)]
+        rows = self._all(table, [ours & one for ours in of(table, "tv", tvs) for one in near])
         return sorted(map(POLICY.value, rows), key=lambda one: one.tv)
+
+    def policies_beyond(self, arrays: Collection[str], slots: Collection[str]) -> Sequence[Policy]:
+        table = self._t.policies
+        elsewhere = table.c.tv_array.not_in(sorted(arrays))
+        pins = sa.or_(
+            sa.false(), *(table.c.pinned.contains(f'"{serial}"', autoescape=True) for serial in sorted(arrays))
+        )
+        where = [elsewhere & _filled(table.c.sync_slot) & one for one in among(table.c.sync_slot, set(slots) - {""})]
+        where += [elsewhere & (table.c.pinned != sa.literal_column("'[]'")) & pins] if arrays else []
+        found = {one.tv: one for one in map(POLICY.value, self._all(table, where))}
+        return [found[tv] for tv in sorted(found)]
 
     def put_policies(self, policies: Collection[Policy]) -> None:
         self._put(self._t.policies, [POLICY.row(one) for one in policies])
@@ -96,13 +140,25 @@ class AllocationRows(Rows):
     """Allocations and readers: one row a BV, so that two processes never pick the same one."""
 
     def allocations(
-        self, *, tvs: Optional[Collection[VolumeRef]] = None, bvs: Optional[Collection[VolumeRef]] = None
+        self,
+        *,
+        tvs: Optional[Collection[VolumeRef]] = None,
+        bvs: Optional[Collection[VolumeRef]] = None,
+        arrays: Optional[Collection[str]] = None,
     ) -> Sequence[Allocation]:
         table = self._t.allocations
-        rows = [
-            row for tv in of(table, "tv", tvs) for bv in of(table, "bv", bvs) for row in self._all(table, [tv & bv])
-        ]
-        return sorted(map(ALLOCATION.value, rows), key=lambda one: (one.allocated_at, one.bv))
+        rows = (
+            [row for tv in of(table, "tv", tvs) for bv in of(table, "bv", bvs) for row in self._all(table, [tv & bv])]
+            if arrays is None
+            else [
+                # Two statements, each along an index; what has both ends there is found twice.
+                row
+                for end in (table.c.bv_array, table.c.tv_array)
+                for row in self._all(table, among(end, arrays))
+            ]
+        )
+        found = {one.bv: one for one in map(ALLOCATION.value, rows)}
+        return sorted(found.values(), key=lambda one: (one.allocated_at, one.bv))
 
     def allocate(self, allocations: Collection[Allocation]) -> None:
         """Take unused BVs; :class:`Conflict` unless each still is what a plan may have taken it for.
@@ -143,6 +199,11 @@ class AllocationRows(Rows):
     def remove_reader(self, bv: VolumeRef, owner: str) -> None:
         table = self._t.readers
         self._delete(table, [one & (table.c.owner == owner) for one in of(table, "bv", [bv])])
+
+
+def _filled(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Say that a text is there; the value stands in the statement, so that SQLite sees that a partial index serves."""
+    return column != sa.literal_column("''")
 
 
 def _refuse_changed(wanted: Allocation, known: Mapping[VolumeRef, RegisteredVolume]) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.model import
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Allocation,
+    ArrayRecord,
     Backup,
     Cartridge,
     DiskState,
@@ -75,11 +76,22 @@ class MemoryRecords:
     def array(self, serial: str) -> None:
         return None
 
+    def arrays(self, serials: Collection[str]) -> Sequence[ArrayRecord]:
+        return []
+
+    def serials(self) -> Sequence[str]:
+        return sorted({ref.array for ref in self._s.volumes})
+
     def volumes(
-        self, refs: Optional[Collection[VolumeRef]] = None, *, role: Optional[Role] = None
+        self,
+        refs: Optional[Collection[VolumeRef]] = None,
+        *,
+        role: Optional[Role] = None,
+        arrays: Optional[Collection[str]] = None,
     ) -> Sequence[RegisteredVolume]:
         found = [one for one in self._s.volumes.values() if _within(refs, one.ref) and role in (None, one.role)]
-        return sorted(found, key=lambda one: (one.registered_at, one.ref))
+        there = [one for one in found if _within(arrays, one.ref.array)]
+        return sorted(there, key=lambda one: (one.registered_at, one.ref))
 
     def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
         return {one.name: one for one in self._s.volumes.values() if one.name in names}
@@ -87,16 +99,32 @@ class MemoryRecords:
     def put_volumes(self, volumes: Collection[RegisteredVolume]) -> None:
         self._s.volumes.update({one.ref: one for one in volumes})
 
-    def policies(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Policy]:
-        return sorted((one for one in self._s.policies.values() if _within(tvs, one.tv)), key=lambda one: one.tv)
+    def policies(
+        self,
+        tvs: Optional[Collection[VolumeRef]] = None,
+        *,
+        arrays: Optional[Collection[str]] = None,
+        groups: Optional[Collection[str]] = None,
+    ) -> Sequence[Policy]:
+        found = [one for one in self._s.policies.values() if _within(tvs, one.tv) and _within(arrays, one.tv.array)]
+        return sorted((one for one in found if _within(groups, one.group)), key=lambda one: one.tv)
+
+    def policies_beyond(self, arrays: Collection[str], slots: Collection[str]) -> Sequence[Policy]:
+        elsewhere = [one for one in self.policies() if one.tv.array not in arrays]
+        return [one for one in elsewhere if one.sync_slot in slots or any(bv.array in arrays for bv in one.pinned)]
 
     def put_policies(self, policies: Collection[Policy]) -> None:
         self._s.policies.update({one.tv: one for one in policies})
 
     def allocations(
-        self, *, tvs: Optional[Collection[VolumeRef]] = None, bvs: Optional[Collection[VolumeRef]] = None
+        self,
+        *,
+        tvs: Optional[Collection[VolumeRef]] = None,
+        bvs: Optional[Collection[VolumeRef]] = None,
+        arrays: Optional[Collection[str]] = None,
     ) -> Sequence[Allocation]:
         found = [one for one in self._s.allocations.values() if _within(tvs, one.tv) and _within(bvs, one.bv)]
+        found = [one for one in found if arrays is None or one.bv.array in arrays or one.tv.array in arrays]
         return sorted(found, key=lambda one: (one.allocated_at, one.bv))
 
     def allocate(self, allocations: Collection[Allocation]) -> None:
@@ -242,11 +270,14 @@ class MemoryRecords:
             if one.name in self._s.leases and self._s.leases[one.name].token == one.token:
                 del self._s.leases[one.name]
 
-    def leases(self) -> Sequence[Lease]:
-        return sorted(self._s.leases.values(), key=lambda one: (one.acquired_at, one.token))
+    def leases(self, names: Optional[Collection[str]] = None) -> Sequence[Lease]:
+        found = [one for one in self._s.leases.values() if _within(names, one.name)]
+        return sorted(found, key=lambda one: (one.acquired_at, one.token))
 
-    def open_entries(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[JournalEntry]:
-        found = self._s.journal.values()
+    def open_entries(
+        self, tvs: Optional[Collection[VolumeRef]] = None, *, operations: Optional[Collection[str]] = None
+    ) -> Sequence[JournalEntry]:
+        found = [one for one in self._s.journal.values() if _within(operations, one.operation_id)]
         return [one for one in found if one.state is StepState.INTENDED and _within(tvs, one.tv)]
 
     def intend(self, entries: Collection[JournalEntry]) -> None:
