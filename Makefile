@@ -10,11 +10,11 @@
 
 CHECK = .venv/bin/python scripts/check.py
 
-.PHONY: fault-array help env lint types package sanity integration units trace coverage test build demo bench bench-tape fault fuzz soak audit format
+.PHONY: fault-array help env lint types package sanity integration units trace coverage test build demo bench bench-tape scale fault fuzz soak audit format
 .PHONY: clean
 
 help:
-	@echo 'make env | test | tape-test | demo | build | bench | bench-tape | fault | fuzz | soak | audit | clean'
+	@echo 'make env | test | tape-test | demo | build | bench | bench-tape | scale | fault | fuzz | soak | audit | clean'
 	@echo 'make lint | types | package | sanity | integration | units | trace | coverage   (one step of test)'
 
 env:
@@ -42,6 +42,10 @@ bench-tape: env
 # What the product costs, beside what it is compared with: SECTIONS="a b", ROUNDS=n, SMALL=1 (tests/benchmark/run.py).
 bench: env
 	@.venv/bin/python scripts/bench/main.py
+
+# Many arrays and workers over one catalog, as processes: PARTS="a b", SMALL=1 (tests/benchmark/scale.py, docs/scale.md).
+scale: env
+	@.venv/bin/python scripts/scale/main.py
 
 # Coverage-guided fuzzing by atheris of all that reads what others wrote. FUZZERS="a b" make fuzz runs only these.
 fuzz: env
