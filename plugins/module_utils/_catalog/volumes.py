@@ -78,12 +78,20 @@ class VolumeRows(Rows):
         return sorted((one for one in found if role in (None, one.role)), key=lambda one: (one.registered_at, one.ref))
 
     def find_volumes(self, names: Collection[str]) -> Mapping[str, RegisteredVolume]:
-        table = self._t.volumes
-        words = {*names, *(name.partition("/")[2] for name in names)}
-        devices = {_device(word) for word in words} - {""}
-        rows = self._all(table, among(table.c.name, words))
-        rows += self._all(table, among(table.c.ref_device, {*devices, *map(str.lower, devices)}))
+        rows = self._called(names, sa.true())
+        there: dict[str, set[str]] = {}
+        for serial, _slash, rest in (name.partition("/") for name in names if "/" in name):
+            there.setdefault(serial, set()).add(rest)
+        for serial, words in there.items():
+            rows += self._called(words, self._t.volumes.c.ref_array == serial)
         return _pick(names, {one.ref: one for one in map(VOLUME.value, rows)}.values())
+
+    def _called(self, words: Collection[str], there: sa.ColumnElement[bool]) -> list[Mapping[str, Any]]:
+        """Return the volumes of these names or DeviceIDs, where a condition holds."""
+        table = self._t.volumes
+        devices = {_device(word) for word in words} - {""}
+        where = [*among(table.c.name, words), *among(table.c.ref_device, {*devices, *map(str.lower, devices)})]
+        return self._all(table, [there & one for one in where])
 
     def put_volumes(self, volumes: Collection[RegisteredVolume]) -> None:
         self._put(self._t.volumes, [VOLUME.row(one) for one in volumes])

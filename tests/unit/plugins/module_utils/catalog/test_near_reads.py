@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import SqlCatalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     ArrayRecord,
@@ -18,6 +20,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     Role,
     StepState,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.samples import (
     NOW,
     allocation,
@@ -106,3 +109,27 @@ def test_open_steps_and_leases_are_found_by_what_they_are_called(catalog: SqlCat
         assert [one.id for one in records.open_entries([ref(1), ref(2)], operations=["O1"])] == ["J1"]
         assert records.open_entries(operations=[]) == []
         assert [one.name for one in records.leases(["volume:b", "volume:c"])] == ["volume:b"]
+
+
+def test_a_volume_named_with_its_array_costs_no_row_of_its_namesakes(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(catalog)
+    plain, rows = Rows._all, []
+
+    def counted(self: Rows, what: Any, where: Any) -> Any:
+        found = plain(self, what, where)
+        rows.extend(found)
+        return found
+
+    monkeypatch.setattr(Rows, "_all", counted)
+    with catalog.read() as records:
+        device = ref(10, TWO).device_id
+        names = [f"{ONE}/vol1", f"{TWO}/vol1", f"{TWO}/{device}", f"{TWO}/wwn-0x{device.lower()}"]
+        assert [one.ref for one in records.find_volumes(names).values()] == [
+            ref(1, ONE),
+            ref(1, TWO),
+            ref(10, TWO),
+            ref(10, TWO),
+        ]
+    assert len(rows) == 3
