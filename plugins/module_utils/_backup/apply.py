@@ -176,7 +176,7 @@ def settle_release(records: Records, step: ReleaseCopy, entry: JournalEntry, ses
 
 def is_idle(records: Records, tv: VolumeRef, bv: VolumeRef, sessions: Sessions) -> bool:
     """Tell whether a BV carries no generation, no session, and nobody reads it (behaviour.md §4)."""
-    if any(backup.disk is not None and backup.disk.bv == bv for backup in records.backups(tvs=[tv])):
+    if any(backup.tv == tv for backup in records.carrying([bv])):
         return False
     return not records.readers([bv]) and not any(bv in key for key in sessions)
 

@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
+from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.apply import apply_catalog_steps
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.expiry import judged, past_ids
 from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_choose import (
     Selection,
     choose,
@@ -41,6 +43,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.offered imp
 from ansible_collections.eternus.backup.plugins.module_utils._backup.operation import operation
 from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_policy import too_few, too_many_sessions
 from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight import needs
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import proven_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import foresee, recover
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recycling import at_work, leave_pools
 from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict, expire_tape
@@ -77,6 +80,11 @@ class GenerationRequest:
     confirm: frozenset[str] = frozenset()
 
     @property
+    def whole(self) -> bool:
+        """Tell whether histories are read whole; a pass over all volumes looks at what has expired (expiry.py)."""
+        return self.state is not Wanted.EXPIRED or bool(self.selection.volumes)
+
+    @property
     def needs_array(self) -> bool:
         """Tell whether the array's sessions must be looked at: they say whether a BV stays bound (§2)."""
         return self.state is Wanted.ABSENT and self.media is not Media.TAPE
@@ -91,6 +99,7 @@ class _Look:
     plan: GenerationPlan
     cartridges: tuple[Cartridge, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    proven: Optional[frozenset[VolumeRef]] = None
 
 
 def change(ctx: Context, request: GenerationRequest) -> Result:
@@ -104,7 +113,7 @@ def change(ctx: Context, request: GenerationRequest) -> Result:
         told: list[str] = []
         sessions = session_list(ctx, tvs) if request.needs_array and tvs else ()
         with ctx.catalog.read() as records:
-            world = read_world(ctx, records, sessions, {}, tvs)
+            world = _world(ctx, records, request, sessions, tvs)
         if request.needs_array and tvs:
             world, told = foresee(ctx, world, tvs)
         with ctx.catalog.read() as records:
@@ -114,10 +123,11 @@ def change(ctx: Context, request: GenerationRequest) -> Result:
         told = recover(work, tvs) if request.needs_array else []
         sessions = session_list(ctx, tvs) if request.needs_array else ()
         with work.transaction() as records:
-            look = _look(ctx, records, request, tvs, read_world(ctx, records, sessions, {}, tvs))
+            look = _look(ctx, records, request, tvs, _world(ctx, records, request, sessions, tvs))
             _apply(records, look)
     with ctx.catalog.read() as records:
-        after = read_world(ctx, records, sessions, {}, tvs)
+        seen = [backup.id for history in look.world.backups.values() for backup in history]
+        after = read_world(ctx, records, sessions, {}, tvs, ids=seen, whole=request.whole)
     return _result(look, after, tvs, told)
 
 
@@ -132,14 +142,28 @@ def _volumes(records: Records, request: GenerationRequest) -> tuple[VolumeRef, .
     return tuple(dict.fromkeys(backup.tv for backup in records.backups(ids=selection.ids)))
 
 
+def _world(
+    ctx: Context, records: Records, request: GenerationRequest, sessions: Sequence[Session], tvs: Sequence[VolumeRef]
+) -> World:
+    past = () if request.whole else past_ids(records, records.policies(tvs), ctx.clock.now())
+    return read_world(ctx, records, sessions, {}, tvs, ids=past, whole=request.whole)
+
+
 def _look(ctx: Context, records: Records, request: GenerationRequest, tvs: Sequence[VolumeRef], world: World) -> _Look:
     """Plan, and refuse what is refused, in the caller's transaction: nobody can change a copy meanwhile."""
-    tests: dict[VolumeRef, list[RestoreTest]] = defaultdict(list)
-    for test in records.restore_tests(tvs) if tvs else ():
-        tests[test.tv].append(test)
     now = ctx.clock.now()
     busy = at_work(records, [backup for tv in tvs for backup in world.backups.get(tv, ())], now)
     verdicts: tuple[Verdict, ...] = ()
+    if not request.whole:
+        past = past_ids(records, [world.policies[tv] for tv in tvs if tv in world.policies], now)
+        verdicts = judged(records, world, tvs, past, now, busy)
+        plan = _plan_expired(world, tvs, verdicts)
+        # What is proven stays so: the rule keeps the last proven copy.
+        proven = proven_volumes(records, tvs)
+        return _Look(world, {}, plan, leaving_pools(records, plan.tape, now), verdicts, proven)
+    tests: dict[VolumeRef, list[RestoreTest]] = defaultdict(list)
+    for test in records.restore_tests(tvs) if tvs else ():
+        tests[test.tv].append(test)
     if request.state is Wanted.EXPIRED:
         verdicts = tuple(
             verdict
@@ -220,6 +244,6 @@ def _apply(records: Records, look: _Look) -> None:
 
 
 def _result(look: _Look, after: World, tvs: Sequence[VolumeRef], told: Sequence[str]) -> Result:
-    expired = Expired(look.verdicts, look.cartridges, look.tests)
+    expired = Expired(look.verdicts, look.cartridges, look.tests, look.proven)
     shown = result_of(look.world, after, tvs, look.plan, expired)
     return replace(shown, changed=bool(shown.changed or told), warnings=[*told, *shown.warnings])

@@ -284,7 +284,10 @@ def _without_tape(world: World, drop: TapeDrop) -> World:
     tv, numbers = drop.backup.tv, {copy.number for copy in drop.copies}
     history = []
     for backup in world.backups.get(tv, ()):
-        tape = tuple(copy for copy in backup.tape if backup.id != drop.backup.id or copy.number not in numbers)
+        if backup.id != drop.backup.id:
+            history.append(backup)
+            continue
+        tape = tuple(copy for copy in backup.tape if copy.number not in numbers)
         if backup.disk is not None or tape:
             history.append(replace(backup, tape=tape))
     dead = {copy.owner for copy in drop.copies if copy.state is TapeState.WRITING}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import backup_view
@@ -21,11 +21,15 @@ from ansible_collections.eternus.backup.plugins.module_utils._result import Resu
 
 @dataclass(frozen=True)
 class Expired:
-    """The verdicts on tape copies, the cartridges that left their pool, and the restore tests of each TV."""
+    """The verdicts on tape copies, the cartridges that left their pool, and the restore tests of each TV.
+
+    ``proven``: where histories were not read whole, the TVs with a proven tape copy; nothing that expires changes that.
+    """
 
     verdicts: Sequence[Verdict]
     cartridges: Sequence[Cartridge]
     tests: Mapping[VolumeRef, Sequence[RestoreTest]]
+    proven: Optional[frozenset[VolumeRef]] = None
 
 
 def result_of(before: World, after: World, tvs: Sequence[VolumeRef], plan: GenerationPlan, expired: Expired) -> Result:
@@ -36,8 +40,7 @@ def result_of(before: World, after: World, tvs: Sequence[VolumeRef], plan: Gener
             world.name(tv): [backup_view(world, backup) for backup in reversed(world.backups.get(tv, ()))] for tv in tvs
         }
 
-    unproven = unproven_volumes(after, tvs, expired.tests)
-    was = unproven_volumes(before, tvs, expired.tests)
+    unproven, was = (unproven_volumes(world, tvs, expired.tests, expired.proven) for world in (after, before))
     told = [
         f"{after.name(tv)} has no tape copy any more that was verified or restored with equal checksums."
         for tv in unproven
@@ -58,14 +61,17 @@ def result_of(before: World, after: World, tvs: Sequence[VolumeRef], plan: Gener
 
 
 def unproven_volumes(
-    world: World, tvs: Sequence[VolumeRef], tests: Mapping[VolumeRef, Sequence[RestoreTest]]
+    world: World,
+    tvs: Sequence[VolumeRef],
+    tests: Mapping[VolumeRef, Sequence[RestoreTest]],
+    proven: Optional[frozenset[VolumeRef]] = None,
 ) -> list[VolumeRef]:
     """Return the TVs that should be on tape, or are, without a copy that was found equal (behaviour.md §5)."""
     found = []
     for tv in tvs:
         history, policy = world.backups.get(tv, ()), world.policies.get(tv)
         concerned = (policy is not None and policy.media.tape) or any(backup.good_on_tape for backup in history)
-        if concerned and not any_proven(history, tests.get(tv, ())):
+        if concerned and not (tv in proven if proven is not None else any_proven(history, tests.get(tv, ()))):
             found.append(tv)
     return found
 

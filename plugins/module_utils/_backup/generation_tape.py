@@ -32,4 +32,4 @@ def leaving_pools(records: Records, drops: Sequence[TapeDrop], now: datetime) ->
     """Return the cartridges that leave their scratch pool once these copies have gone (§1)."""
     barcodes = {part.barcode for drop in drops for copy in drop.copies for part in copy.parts}
     gone = {(drop.backup.id, copy.number) for drop in drops for copy in drop.copies}
-    return tuple(one for one in emptied(records, now, gone) if one.barcode in barcodes) if barcodes else ()
+    return emptied(records, now, gone, barcodes) if barcodes else ()

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
@@ -24,7 +25,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.observe imp
     session_list,
     transaction_volumes,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import proven_volumes
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
@@ -52,11 +53,14 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
     with ctx.catalog.read() as records:
         named = transaction_volumes(records, names) if names else ()
         world = read_world(ctx, records, sessions, {})
+        tvs = named or tuple(ref for ref, volume in world.volumes.items() if volume.role is Role.TRANSACTION)
+        if "history" in wanted:
+            world = _with_history(world, records.backups(tvs=tvs))
         open_entries = records.open_entries(named or None)
-        tests = records.restore_tests(named or None)
-    tvs = named or tuple(ref for ref, volume in world.volumes.items() if volume.role is Role.TRANSACTION)
-    tests_of = {tv: [test for test in tests if test.tv == tv] for tv in {test.tv for test in tests}}
-    policies = [_policy(world, world.policies[tv], tests_of.get(tv, ())) for tv in tvs if tv in world.policies]
+        tests = records.last_tests(named or None)
+        proven = proven_volumes(records, tvs)
+        backups = records.count(tvs)
+    policies = [_policy(world, world.policies[tv], tests.get(tv), tv in proven) for tv in tvs if tv in world.policies]
     pool = [_bv(world, bv) for bv in world.backup_volumes()]
     parts: dict[str, Any] = {}
     if "history" in wanted:
@@ -71,7 +75,7 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
         parts["sessions"] = [_session(world, session) for session in sessions]
     broken = _not_whole(world, tvs)
     parts["summary"] = {
-        **_counts(world, tvs),
+        **_counts(world, tvs, backups),
         "overdue": [row["volume"] for row in policies if row["overdue"]],
         "unproven": [row["volume"] for row in policies if row["media"] != Media.DISK.value and not row["proven_tape"]],
         "broken": [backup.id for backup in broken],
@@ -88,6 +92,14 @@ def show(ctx: Context, names: Sequence[str], wanted: Collection[str], search: Op
     ]
     told.extend(_told_broken(world, backup) for backup in broken)
     return Result(changed=False, values=values, warnings=told)
+
+
+def _with_history(world: World, backups: Sequence[Backup]) -> World:
+    """Return the world with the whole history of some TVs; of the others it has what stands."""
+    whole: dict[VolumeRef, list[Backup]] = defaultdict(list)
+    for backup in backups:
+        whole[backup.tv].append(backup)
+    return replace(world, backups={**world.backups, **{tv: tuple(some) for tv, some in whole.items()}})
 
 
 def last_good(world: World, tv: VolumeRef) -> Optional[Backup]:
@@ -149,8 +161,8 @@ def _told_broken(world: World, backup: Backup) -> str:
     )
 
 
-def _policy(world: World, policy: Policy, tests: Sequence[RestoreTest]) -> dict[str, Any]:
-    last, due, tested = last_good(world, policy.tv), next_due(world, policy), tests[-1] if tests else None
+def _policy(world: World, policy: Policy, tested: Optional[RestoreTest], proven: bool) -> dict[str, Any]:
+    last, due = last_good(world, policy.tv), next_due(world, policy)
     return {
         **policy_view(world, policy),
         "last_backup": last.point_in_time.isoformat() if last else None,
@@ -159,7 +171,7 @@ def _policy(world: World, policy: Policy, tests: Sequence[RestoreTest]) -> dict[
         "overdue": overdue(world, policy),
         "last_test": tested.tested_at.isoformat() if tested else None,
         "last_test_ok": tested.ok if tested else None,
-        "proven_tape": any_proven(world.backups.get(policy.tv, ()), tests),
+        "proven_tape": proven,
     }
 
 
@@ -244,13 +256,17 @@ def _running_tape(world: World, tvs: Sequence[VolumeRef]) -> list[dict[str, Any]
     ]
 
 
-def _counts(world: World, tvs: Sequence[VolumeRef]) -> dict[str, int]:
+def _counts(world: World, tvs: Sequence[VolumeRef], backups: int) -> dict[str, int]:
+    """Count the states of these TVs' backups; the world has at least all that are on disk, or not written to tape.
+
+    A backup without any copy is in no history (behaviour.md §5): one that the world has not is on tape.
+    """
     history = [backup for tv in tvs for backup in world.backups.get(tv, ())]
     legs = Counter(copy.state for backup in history for copy in backup.tape)
     return {
         "volumes": len(tvs),
-        "backups": len(history),
+        "backups": backups,
         "on_disk": sum(_good_on_disk(world, backup) for backup in history),
-        "on_tape": sum(backup.good_on_tape for backup in history),
+        "on_tape": backups - sum(not backup.good_on_tape for backup in history),
         **{f"tape_{state.value}": legs[state] for state in (TapeState.QUEUED, TapeState.WRITING, TapeState.FAILED)},
     }

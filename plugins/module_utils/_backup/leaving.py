@@ -51,7 +51,7 @@ def finish_leaving(records: Records, bv: VolumeRef) -> bool:
     if not rows or records.readers([bv]):
         return False
     row = rows[0]
-    on_it = [backup for backup in records.backups(tvs=[row.tv]) if backup.disk is not None and backup.disk.bv == bv]
+    on_it = [backup for backup in records.carrying([bv]) if backup.tv == row.tv]
     done = [backup for backup in on_it if _done(backup)]
     if not done:
         return False

@@ -50,16 +50,23 @@ def transaction_volumes(records: Records, names: Sequence[str]) -> tuple[VolumeR
     return refs
 
 
-def observe(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None, *, beside: Collection[VolumeRef] = ()) -> World:
+def observe(
+    ctx: Context,
+    tvs: Optional[Collection[VolumeRef]] = None,
+    *,
+    beside: Collection[VolumeRef] = (),
+    ids: Collection[str] = (),
+) -> World:
     """Look at the arrays of these TVs and at what the catalog holds of them.
 
     :param tvs: whose history is wanted; None: everybody's.
     :param beside: other volumes that the request names.
+    :param ids: backups that are wanted whether or not a plan could act upon them.
     """
     sessions = session_list(ctx, tvs)
     capabilities = {**ctx.offers, **{serial: array.capabilities() for serial, array in ctx.arrays.items()}}
     with ctx.catalog.read() as records:
-        return read_world(ctx, records, sessions, capabilities, tvs, beside=beside)
+        return read_world(ctx, records, sessions, capabilities, tvs, beside=beside, ids=ids)
 
 
 def session_list(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Session]:
@@ -79,22 +86,27 @@ def read_world(
     *,
     beside: Collection[VolumeRef] = (),
     wide: bool = False,
+    ids: Collection[str] = (),
+    whole: bool = False,
 ) -> World:
     """Join one catalog transaction with sessions that were read before.
 
     :param tvs: whose history is wanted; None: everybody's.
     :param beside: other volumes whose arrays are to be seen as well.
     :param wide: read the volumes of all arrays; else with ``tvs`` those alone that are near them (near.py).
+    :param ids: backups that are wanted whether or not a plan could act upon them.
+    :param whole: read the whole history; else what stands of it (``Records.standing``), however many years it is long.
     """
     seen = list(sessions)
     here = {*ctx.arrays, *(ref.array for ref in (*beside, *(tvs or ())))}
     known = everything(records) if wide or tvs is None else nearby(records, here, tvs, seen)
+    history = records.backups(tvs=tvs) if whole else records.standing(tvs, ids=ids)
     return World(
         now=ctx.clock.now(),
         volumes={volume.ref: volume for volume in known.volumes},
         policies={policy.tv: policy for policy in known.policies},
         allocations={row.bv: row for row in known.allocations},
-        backups=_grouped((backup.tv, backup) for backup in records.backups(tvs=tvs)),
+        backups=_grouped((backup.tv, backup) for backup in history),
         readers=_grouped((reader.bv, reader) for reader in records.readers()),
         sessions={session.key: session for session in seen},
         capabilities=capabilities,
@@ -111,10 +123,14 @@ def refresh(
     *,
     wide: bool = False,
 ) -> World:
-    """Read the catalog again, and take sessions that were read meanwhile; the array is not asked."""
+    """Read the catalog again, and take sessions that were read meanwhile; the array is not asked.
+
+    What became of a backup that was seen before is seen again, also when it is on tape alone now.
+    """
     seen = world.sessions.values() if sessions is None else sessions
+    ids = [backup.id for history in world.backups.values() for backup in history]
     with ctx.catalog.read() as records:
-        return read_world(ctx, records, seen, world.capabilities, tvs, wide=wide)
+        return read_world(ctx, records, seen, world.capabilities, tvs, wide=wide, ids=ids)
 
 
 def _grouped(items: Iterable[tuple[K, T]]) -> dict[K, tuple[T, ...]]:

@@ -58,12 +58,12 @@ def remove(ctx: Context, names: Sequence[str], *, force: bool = False) -> Result
     """Remove the policies of these TVs; refused while history exists unless forced, which keeps it readable."""
     with ctx.catalog.read() as records:
         tvs = transaction_volumes(records, names) if names else ()
-        world = read_world(ctx, records, (), {}, tvs)
+        world = read_world(ctx, records, (), {}, tvs, whole=True)
     plan = plan_remove(world, tvs, force=force)
     raise_refusals(plan.refusals)
     if plan.changed and not ctx.check_mode:
         with operation(ctx, [policy.tv for policy in plan.changed]) as work, work.transaction() as records:
-            plan = plan_remove(read_world(ctx, records, (), {}, tvs), tvs, force=force)
+            plan = plan_remove(read_world(ctx, records, (), {}, tvs, whole=True), tvs, force=force)
             raise_refusals(plan.refusals)
             records.remove_policies([policy.tv for policy in plan.changed])
     gone = {policy.tv for policy in plan.changed}

@@ -86,7 +86,7 @@ def _ask(ctx: Context) -> _Arrays:
 
 def _look(ctx: Context, records: Records, arrays: _Arrays, orders: Orders) -> Evidence:
     """Join what the arrays showed with one catalog transaction."""
-    world = read_world(ctx, records, arrays.sessions, {})
+    world = read_world(ctx, records, arrays.sessions, {}, whole=True)
     leases = tuple(records.leases())
     owners = {lease.owner for lease in leases} - {ctx.owner}
     return Evidence(

@@ -74,9 +74,9 @@ def _times(records: Records, taken: Sequence[Taken]) -> dict[Taking, datetime]:
     """Return the point in time of each; a clock that went back never makes one older than the one before."""
     found: dict[Taking, datetime] = {}
     common: dict[str, datetime] = {}
+    last = {backup.tv: backup.point_in_time for backup in records.standing({one.step.tv for one in taken})}
     for one in taken:
-        history = records.backups(tvs=[one.step.tv])
-        newest = history[-1].point_in_time if history else None
+        newest = last.get(one.step.tv)
         at = one.at if newest is None or one.at > newest else newest + timedelta(milliseconds=1)
         found[one.step] = at
         group = one.step.backup.group_id

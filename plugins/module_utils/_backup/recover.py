@@ -175,7 +175,7 @@ _NOT_MADE = {
 
 def _judged(records: Records, found: Sequence[Found], sessions: Sessions, tvs: Collection[VolumeRef]) -> list[Verdict]:
     serving = {row.bv: row.tv for row in records.allocations(bvs={item.step.bv for item in found})}
-    return judge(found, sessions, serving, _carried(records.backups(tvs=tvs)))
+    return judge(found, sessions, serving, _carried(records.standing(tvs)))
 
 
 def _carried(backups: Iterable[Backup]) -> dict[VolumeRef, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.owner import is_dead
@@ -64,18 +65,26 @@ def at_work(records: Records, backups: Collection[Backup], now: datetime) -> fro
     )
 
 
-def emptied(records: Records, now: datetime, gone: Collection[tuple[str, int]] = ()) -> tuple[Cartridge, ...]:
+def emptied(
+    records: Records,
+    now: datetime,
+    gone: Collection[tuple[str, int]] = (),
+    barcodes: Optional[Collection[str]] = None,
+) -> tuple[Cartridge, ...]:
     """Return the cartridges of scratch pools that nothing keeps there any more.
 
     While a copy is written into their pool it may be onto one of them; they stay, and leave later.
 
     :param gone: tape copies (backup id, number) that are about to be struck, in the same transaction.
+    :param barcodes: look at these alone.
     """
     pools = {pool.name for pool in records.pools() if pool.kind is PoolKind.SCRATCH} - _written_now(records, now)
-    inside = [one for name in sorted(pools) for one in records.cartridges(pool=name)]
-    free = (one for one in inside if recyclable(one, False, now))
-    bearing = records.bearing([one.barcode for one in inside]) if inside else frozenset()
-    return tuple(one for one in free if one.barcode not in bearing or (gone and not _lives(records, one.barcode, gone)))
+    inside = [one for name in sorted(pools) for one in records.cartridges(pool=name, barcodes=barcodes)]
+    free = [one for one in inside if recyclable(one, False, now)]
+    living = records.bearing([one.barcode for one in free]) if free else frozenset()
+    if living and gone:
+        living = frozenset(barcode for barcode, *copy in records.parts_on(living) if tuple(copy) not in gone)
+    return tuple(one for one in free if one.barcode not in living)
 
 
 def release_emptied(records: Records, now: datetime) -> tuple[Cartridge, ...]:
@@ -101,15 +110,6 @@ def tidy_pools(ctx: Context) -> None:
     if found and not ctx.check_mode:
         with ctx.catalog.begin() as records:
             release_emptied(records, ctx.clock.now())
-
-
-def _lives(records: Records, barcode: str, gone: Collection[tuple[str, int]]) -> bool:
-    return any(
-        part.barcode == barcode and (backup.id, copy.number) not in gone
-        for backup in records.copies_on(barcode)
-        for copy in backup.tape
-        for part in copy.parts
-    )
 
 
 def _written_now(records: Records, now: datetime) -> set[str]:

@@ -48,8 +48,7 @@ def register(ctx: Context, names: Sequence[str], role: Role, known: Optional[Kno
         return plan_register(seen, wanted, role, now)
 
     with ctx.catalog.read() as records:
-        world = _look(ctx, records, sessions, refs)
-    planned = plan(world)
+        world, planned = _planned(ctx, records, sessions, refs, plan)
     raise_refusals(planned.refusals)
     if known is not None and not ctx.check_mode:
         for array in ctx.arrays.values():
@@ -65,7 +64,7 @@ def register(ctx: Context, names: Sequence[str], role: Role, known: Optional[Kno
     ]
     if not ctx.check_mode and (planned.changed or stale):
         with ctx.catalog.begin() as records:
-            planned = plan(_look(ctx, records, sessions, refs))
+            planned = _planned(ctx, records, sessions, refs, plan)[1]
             raise_refusals(planned.refusals)
             for record in stale:
                 records.put_array(record)
@@ -77,13 +76,12 @@ def unregister(ctx: Context, names: Sequence[str], role: Optional[Role] = None) 
     """Take volumes out of the catalog; the array is not asked. What is not registered counts as done."""
     with ctx.catalog.read() as records:
         refs = _registered(records, names)
-        world = _look(ctx, records, (), refs)
-    planned = plan_unregister(world, refs, role)
+        world, planned = _planned(ctx, records, (), refs, lambda seen: plan_unregister(seen, refs, role))
     raise_refusals(planned.refusals)
     if planned.changed and not ctx.check_mode:
         with ctx.catalog.begin() as records:
             again = _registered(records, names)
-            planned = plan_unregister(_look(ctx, records, (), again), again, role)
+            planned = _planned(ctx, records, (), again, lambda seen: plan_unregister(seen, again, role))[1]
             raise_refusals(planned.refusals)
             records.remove_volumes(again)
     return _result(world, refs, planned)
@@ -142,6 +140,22 @@ def _sessions_if_needed(ctx: Context, world: World, wanted: Iterable[Volume], ro
 
 def _look(ctx: Context, records: Records, sessions: Iterable[Session], refs: Sequence[VolumeRef]) -> World:
     return read_world(ctx, records, sessions, {}, refs)
+
+
+def _planned(
+    ctx: Context,
+    records: Records,
+    sessions: Iterable[Session],
+    refs: Sequence[VolumeRef],
+    plan: Callable[[World], RegistryPlan],
+) -> tuple[World, RegistryPlan]:
+    """Plan from what stands of a history; a refusal tells how long it is, and reads the whole."""
+    world = _look(ctx, records, sessions, refs)
+    planned = plan(world)
+    if planned.refusals:
+        world = read_world(ctx, records, sessions, {}, refs, whole=True)
+        planned = plan(world)
+    return world, planned
 
 
 def _registered(records: Records, names: Sequence[str]) -> list[VolumeRef]:

@@ -211,7 +211,7 @@ def _look(ctx: Context, tv: VolumeRef, target: VolumeRef, request: RestoreReques
     capabilities = {serial: array.capabilities() for serial, array in ctx.arrays.items()}
     with ctx.catalog.read() as records:
         taped = records.taped(tv, at=choice.at, limit=max(1, choice.generation or 1))
-        used = records.used_keys(restore_key(request.key), [target]).values() if request.key else ()
+        used = records.used_keys(restore_key(request.key), [target]).values()
         ids = [name for name in (choice.backup_id, *used, *(one.id for one in taped)) if name]
         return read_world(ctx, records, sessions, capabilities, [tv], ids=ids)
 

@@ -22,8 +22,10 @@ def overwritten(records: Records, target: VolumeRef) -> dict[str, Any]:
     registered = next(iter(records.volumes([target])), None)
     policy = next(iter(records.policies([target])), None)
     marker = next(iter(records.undefined_targets([target])), None)
-    whole = [one for one in records.backups(tvs=[target]) if one.good_on_disk or one.good_on_tape]
-    newest = whole[-1] if whole else None
+    whole = [
+        one for one in (*records.standing([target]), *records.taped(target)) if one.good_on_disk or one.good_on_tape
+    ]
+    newest = max(whole, key=lambda one: (one.point_in_time, one.id), default=None)
     return {
         "role": registered.role.value if registered else None,
         "policy": policy is not None,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Callable, Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
@@ -53,6 +54,9 @@ def expire_tape(
     tests: Sequence[RestoreTest],
     now: datetime,
     in_use: Collection[tuple[str, int]] = (),
+    *,
+    past: Optional[Collection[str]] = None,
+    elsewhere: Callable[[Collection[tuple[str, int]]], bool] = lambda _going: False,
 ) -> tuple[Verdict, ...]:
     """Return a verdict on every written tape copy of one TV, oldest first; unfinished legs are nobody's business here.
 
@@ -70,9 +74,12 @@ def expire_tape(
 
     :param tests: the restore tests of this TV.
     :param in_use: copies (backup id, number) that somebody reads now, to verify them.
+    :param past: where ``backups`` are not the whole history: the ids of those beyond the policy's tape generations
+        (``Records.past``); the newest that is on tape is among ``backups``, too.
+    :param elsewhere: there, tells whether the rest of the history has a proven copy, these copies not counted.
     """
     on_tape = [backup for backup in backups if backup.good_on_tape]
-    beyond = _beyond(policy, on_tape)
+    beyond = _beyond(policy, on_tape) if past is None else past
     first = [
         Verdict(backup, copy, _rule(policy, backup, copy, on_tape[-1], beyond, now, in_use))
         for backup in on_tape
@@ -80,7 +87,8 @@ def expire_tape(
         if copy.state is TapeState.WRITTEN
     ]
     good = [verdict for verdict in first if proven(verdict.backup, verdict.copy, tests)]
-    if any(not verdict.goes for verdict in good):
+    going = [(verdict.backup.id, verdict.copy.number) for verdict in first if verdict.goes]
+    if any(not verdict.goes for verdict in good) or (good and elsewhere(going)):
         return tuple(first)
     kept = max(good, key=_age_and_number, default=None)
     return tuple(Verdict(one.backup, one.copy, Rule.PROVEN) if one is kept else one for one in first)

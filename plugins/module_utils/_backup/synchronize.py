@@ -165,7 +165,7 @@ def _backed_up(
         return set()
     known = {backup.id for tv, _bv in pairs for backup in world.backups.get(tv, ())}
     with ctx.catalog.read() as records:
-        newer = [backup for backup in records.backups(tvs={tv for tv, _bv in pairs}) if backup.id not in known]
+        newer = [backup for backup in records.carrying({bv for _tv, bv in pairs}) if backup.id not in known]
     return {(backup.tv, backup.disk.bv) for backup in newer if backup.disk is not None}.intersection(pairs)
 
 

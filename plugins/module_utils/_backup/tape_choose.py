@@ -140,9 +140,7 @@ def refuse_target(records: Records, source: RegisteredVolume, target: Target, wa
 
 def _refuse_backup_volume(records: Records, found: RegisteredVolume, source: RegisteredVolume) -> None:
     rows = records.allocations(bvs=[found.ref])
-    carries = rows and any(
-        backup.disk is not None and backup.disk.bv == found.ref for backup in records.backups(tvs=[rows[0].tv])
-    )
+    carries = rows and any(backup.tv == rows[0].tv for backup in records.carrying([found.ref]))
     reserved = rows and rows[0].tv == source.ref and rows[0].copy_type is None and not carries
     if found.unknown or (rows and not reserved) or records.readers([found.ref]):
         why = "its content is unknown" if found.unknown else "it is under generation management"
@@ -178,8 +176,9 @@ def refuse_sessions(ctx: Context, records: Records, source: RegisteredVolume, ta
 
 def _running_by_catalog(records: Records, tv: VolumeRef) -> bool:
     """Tell whether a BV serves this TV by EC/REC, is not suspended, and carries no generation: a session runs."""
-    carrying = {backup.disk.bv for backup in records.backups(tvs=[tv]) if backup.disk is not None}
+    rows = records.allocations(tvs=[tv])
+    carrying = {backup.bv for backup in records.carrying([row.bv for row in rows]) if backup.tv == tv}
     return any(
         row.copy_type is not None and row.copy_type.mirror and row.suspended_at is None and row.bv not in carrying
-        for row in records.allocations(tvs=[tv])
+        for row in rows
     )

@@ -224,7 +224,7 @@ class _Leg:
 def _header(records: Records, backup: Backup, copy: TapeCopy, until: Optional[datetime]) -> Header:
     """Return what the headers of this copy say; the part, its cartridge and its place come later."""
     volumes = records.volumes([backup.tv])
-    generations = [one.id for one in reversed(records.backups(tvs=[backup.tv])) if one.good_on_disk]
+    generations = [one.id for one in reversed(records.standing([backup.tv])) if one.good_on_disk]
     return Header(
         backup_id=backup.id,
         key=backup.key,

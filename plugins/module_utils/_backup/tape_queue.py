@@ -100,7 +100,7 @@ def _plan(ctx: Context, asked: Asked, *, whole: bool) -> TapePlan:
     """Plan all that waits; ``whole``: the history is read too, for what was written and not verified."""
     with ctx.catalog.read() as records:
         tvs = asked.tvs or None
-        backups = records.backups(tvs=tvs) if whole else records.unfinished_tape()
+        backups = records.unverified_tape(tvs) if whole else records.unfinished_tape()
         return plan_tape(
             [backup for backup in backups if not asked.tvs or backup.tv in asked.tvs],
             {},

@@ -106,7 +106,10 @@ def _plan(ctx: Context, records: Records, wanted: Wanted) -> TapeRestorePlan:
     done = used and not records.undefined_targets([target.ref])
     if done:
         wanted = replace(wanted, backup_id=used)
-    backup, copy = choose_backup(source.name, records.backups(tvs=[source.ref]), wanted)
+    taped = records.taped(source.ref, at=wanted.at, limit=max(1, wanted.generation))
+    if wanted.backup_id:
+        taped = [one for one in records.backups(ids=[wanted.backup_id]) if one.tv == source.ref]
+    backup, copy = choose_backup(source.name, taped, wanted)
     if done:
         known = overwritten(records, target.ref)
         return TapeRestorePlan(source.name, backup, copy, (), target, overwrites=known, needed=False)

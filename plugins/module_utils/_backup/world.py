@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
@@ -61,6 +62,17 @@ class World:
     lost_races: int = 0
     near: Optional[frozenset[str]] = None
 
+    @cached_property
+    def _disks(self) -> dict[VolumeRef, tuple[Backup, ...]]:
+        return {}
+
+    def _on_disk(self, tv: VolumeRef) -> tuple[Backup, ...]:
+        """Return a TV's backups with a disk copy, which are few: its history is gone through once, not at each look."""
+        found = self._disks.get(tv)
+        if found is None:
+            found = self._disks[tv] = tuple(one for one in self.backups.get(tv, ()) if one.disk is not None)
+        return found
+
     def name(self, ref: VolumeRef) -> str:
         """Return the name a person knows the volume by."""
         volume = self.volumes.get(ref)
@@ -111,7 +123,7 @@ class World:
 
     def generations(self, tv: VolumeRef) -> tuple[Backup, ...]:
         """Return the TV's valid disk generations, newest first: index 0 is relative generation 1."""
-        return tuple(backup for backup in reversed(self.backups.get(tv, ())) if backup.good_on_disk)
+        return tuple(backup for backup in reversed(self._on_disk(tv)) if backup.good_on_disk)
 
     def spoiled(self, backup: Backup) -> bool:
         """Tell whether a disk copy never became whole: the snapshot onto its BV failed before all was copied."""
@@ -128,7 +140,7 @@ class World:
 
     def backup_on(self, bv: VolumeRef, tv: VolumeRef) -> Optional[Backup]:
         """Return the backup of this TV whose disk copy (valid or leaving) sits on a BV."""
-        return next((b for b in self.backups.get(tv, ()) if b.disk is not None and b.disk.bv == bv), None)
+        return next((b for b in self._on_disk(tv) if b.bv == bv), None)
 
     def needed_by_tape(self, bv: VolumeRef, tv: VolumeRef) -> bool:
         """Tell whether a BV is read, or its tape leg queued or writing (§5).

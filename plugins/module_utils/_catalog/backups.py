@@ -80,9 +80,20 @@ class BackupRows(LeaseRows):
 
     def bearing(self, barcodes: Optional[Collection[str]] = None) -> frozenset[str]:
         """Return the cartridges that a part of a tape copy lies on, whatever became of the rest of that copy."""
-        column = self._t.parts.c.barcode
-        rows = self._all(sa.select(column).distinct(), among(column, barcodes))
+        column, known = self._t.parts.c.barcode, self._t.cartridges.c.barcode
+        if barcodes is None:  # each known one is looked up: the parts are many
+            rows = self._all(sa.select(known), [sa.exists().where(column == known)])
+        else:
+            rows = self._all(sa.select(column).distinct(), among(column, barcodes))
         return frozenset(row["barcode"] for row in rows)
+
+    def parts_on(self, barcodes: Collection[str]) -> Sequence[tuple[str, str, int]]:
+        parts = self._t.parts
+        chosen = sa.select(parts.c.barcode, parts.c.backup_id, parts.c.number)
+        return [
+            (row["barcode"], row["backup_id"], row["number"])
+            for row in self._all(chosen, among(parts.c.barcode, barcodes))
+        ]
 
     def add_backups(self, backups: Collection[Backup]) -> None:
         """Add whole backups with their copies.

@@ -225,7 +225,13 @@ class Records(Protocol):
         """Return the backups that have a part on this cartridge."""
 
     def bearing(self, barcodes: Optional[Collection[str]] = None) -> frozenset[str]:
-        """Return the cartridges that a part of a tape copy lies on, whatever became of the rest of that copy."""
+        """Return the cartridges that a part of a tape copy lies on, whatever became of the rest of that copy.
+
+        Without ``barcodes``: those of the cartridges that the catalog knows.
+        """
+
+    def parts_on(self, barcodes: Collection[str]) -> Sequence[tuple[str, str, int]]:
+        """Return (barcode, backup id, number of the copy) for each part of a tape copy on these cartridges."""
 
 
 class Catalog(Protocol):

@@ -80,6 +80,7 @@ class StandingRows(BackupRows):
     def unverified_tape(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Backup]:
         backups, tapes = self._t.backups, self._t.tapes
         waiting = sa.exists().where(tapes.c.backup_id == backups.c.id, tapes.c.verified_ok.is_not(True))
+        waiting = waiting.correlate(backups)
         return self._whole(waiting & ours for ours in of(backups, "tv", tvs))
 
     def verified(self, tvs: Optional[Collection[VolumeRef]] = None) -> frozenset[VolumeRef]:

@@ -152,6 +152,26 @@ class MemoryRecords:
         found = [one for one in self._s.backups.values() if _within(tvs, one.tv) and _within(ids, one.id)]
         return sorted(found, key=lambda one: (one.point_in_time, one.id))
 
+    def standing(self, tvs: Optional[Collection[VolumeRef]] = None, *, ids: Collection[str] = ()) -> Sequence[Backup]:
+        mine = self.backups(tvs=tvs)
+        newest = {one.tv: one.id for one in mine} | {(one.tv, "tape"): one.id for one in mine if one.good_on_tape}
+        chosen = {*ids, *newest.values(), *(one.id for one in mine if one.disk is not None)}
+        chosen.update(one.id for one in self.unfinished_tape() if _within(tvs, one.tv))
+        return self.backups(ids=chosen)
+
+    def carrying(self, bvs: Collection[VolumeRef]) -> Sequence[Backup]:
+        return [one for one in self.backups() if one.disk is not None and one.disk.bv in bvs]
+
+    def taped(self, tv: VolumeRef, *, at: Optional[datetime] = None, limit: int = 1) -> Sequence[Backup]:
+        taped = [one for one in self.backups(tvs=[tv]) if one.good_on_tape]
+        return [one for one in taped if at is None or one.point_in_time <= at][-limit:]
+
+    def verified(self, tvs: Optional[Collection[VolumeRef]] = None) -> frozenset[VolumeRef]:
+        return frozenset(one.tv for one in self.backups(tvs=tvs) for copy in one.tape if copy.verified_ok)
+
+    def count(self, tvs: Optional[Collection[VolumeRef]] = None) -> int:
+        return len(self.backups(tvs=tvs))
+
     def unfinished_tape(self) -> Sequence[Backup]:
         return [one for one in self.backups() if any(copy.state is not TapeState.WRITTEN for copy in one.tape)]
 
@@ -161,6 +181,10 @@ class MemoryRecords:
     def bearing(self, barcodes: Optional[Collection[str]] = None) -> frozenset[str]:
         found = {part.barcode for one in self.backups() for copy in one.tape for part in copy.parts}
         return frozenset(barcode for barcode in found if _within(barcodes, barcode))
+
+    def parts_on(self, barcodes: Collection[str]) -> Sequence[tuple[str, str, int]]:
+        legs = [(one.id, copy) for one in self.backups() for copy in one.tape]
+        return [(part.barcode, i, copy.number) for i, copy in legs for part in copy.parts if part.barcode in barcodes]
 
     def used_keys(self, key: str, tvs: Collection[VolumeRef]) -> Mapping[VolumeRef, str]:
         return {tv: self._s.keys[tv, key] for tv in tvs if key and (tv, key) in self._s.keys}
@@ -226,8 +250,13 @@ class MemoryRecords:
             _require(backup_id in self._s.backups, f"no backup {backup_id}")
             self._s.backups[backup_id] = replace(self._s.backups[backup_id], hold=hold)
 
-    def restore_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Any]:
+    def restore_tests(
+        self, tvs: Optional[Collection[VolumeRef]] = None, *, backups: Optional[Collection[str]] = None
+    ) -> Sequence[Any]:
         return []
+
+    def last_tests(self, tvs: Optional[Collection[VolumeRef]] = None) -> Mapping[VolumeRef, Any]:
+        return {}
 
     def readers(self, bvs: Optional[Collection[VolumeRef]] = None) -> Sequence[Reader]:
         found = [one for one in self._s.readers.values() if _within(bvs, one.bv)]

@@ -89,9 +89,16 @@ def test_what_expired_goes_without_an_array_and_the_report_says_what_stays_and_w
         ("B0", "expired", [1]),
         ("B1", "expired", [1]),
     ]
-    assert [(row["id"], row["rule"]) for row in result.values["kept"]] == [("B2", "tape_generations"), ("B3", "newest")]
+    assert [(row["id"], row["rule"]) for row in result.values["kept"]] == [("B3", "newest")]
     assert left(site) == ["B2", "B3"]
     assert not expire(site).changed
+
+
+def test_of_named_volumes_every_copy_that_stays_is_told(site):
+    result = expire(site, "oradata")
+    assert [row["id"] for row in result.values["backups"]] == ["B0", "B1"]
+    assert [(row["id"], row["rule"]) for row in result.values["kept"]] == [("B2", "tape_generations"), ("B3", "newest")]
+    assert left(site) == ["B2", "B3"]
 
 
 def test_check_mode_predicts_what_expires_and_changes_nothing(site):
