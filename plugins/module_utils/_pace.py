@@ -22,6 +22,8 @@ EXTRA = 10
 
 #: Arrays tell whole percents, cut off or rounded: a share may be that much more, or less, than is told.
 _STEP = 0.01
+#: Pauses have doubled up to the interval by then, whatever they began with.
+_GROWN = 10
 #: The part of the expected time that is let pass: the next look then knows better.
 _PART = 0.6
 
@@ -57,11 +59,15 @@ class Pace:
     of the interval up to the interval. Whatever is told, at most 10 looks are spent beyond those of a fixed interval.
     """
 
-    def __init__(self, interval: float) -> None:
-        """Take the interval in seconds, above 0."""
+    def __init__(self, interval: float, *, fresh: bool = True) -> None:
+        """Take the interval in seconds, above 0.
+
+        :param fresh: whether what is waited for begins now; otherwise pauses do not begin with short ones, since it is
+            no more likely to end at once than later.
+        """
         self._interval = interval
         self._tracks: dict[Hashable, _Track] = {}
-        self._quiet = 0
+        self._quiet = 0 if fresh else _GROWN
         self._looks = 0
         self._paused = 0.0
 
@@ -99,7 +105,7 @@ class Pace:
         slowest = max(foreseen) if foreseen and len(foreseen) == len(left) else 0.0
         shortest = self._interval * SHORTEST
         if slowest <= 0:
-            ramp = shortest * 2.0 ** min(self._quiet, 10)
+            ramp = shortest * 2.0 ** min(self._quiet, _GROWN)
             self._quiet += 1
             return min(ramp, self._interval)
         self._quiet = 0

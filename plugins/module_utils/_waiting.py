@@ -31,6 +31,8 @@ def wait_until(
     wait: Wait,
     clock: Clock,
     shares: Optional[Callable[[T], Shares]] = None,
+    *,
+    fresh: bool = True,
 ) -> Waited[T]:
     """Look until it is done or the time has run out; running out is no error, the caller gets the last look.
 
@@ -39,9 +41,10 @@ def wait_until(
     :param look: reads the state; whatever it raises ends the wait.
     :param done: tells whether that state ends the wait.
     :param shares: how far that state says each part is that still moves; the pauses follow it.
+    :param fresh: whether what is waited for begins now, and may soon be over; not so where an earlier task began it.
     """
     start = clock.monotonic()
-    pace = Pace(wait.interval)
+    pace = Pace(wait.interval, fresh=fresh)
     looks = 0
     while True:
         begun = clock.monotonic()

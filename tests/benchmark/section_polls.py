@@ -42,8 +42,8 @@ FIXED = "a fixed interval"
 class FixedPace:
     """Stands for :class:`Pace`: every pause is the interval."""
 
-    def __init__(self, interval: float) -> None:
-        """Take the interval in seconds."""
+    def __init__(self, interval: float, *, fresh: bool = True) -> None:
+        """Take the interval in seconds; ``fresh`` makes no difference here."""
         self._interval = interval
 
     def pause(self, _at: float, _shares: Shares, _cost: float = 0.0) -> float:

@@ -328,7 +328,9 @@ def _wait(ctx: Context, asked: Asked, wait: Wait) -> Optional[Session]:
     def shares(session: Optional[Session]) -> Shares:
         return sessions_moving([session] if session else [])
 
-    waited = wait_until(look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock, shares)
+    waited = wait_until(
+        look, done, Wait(wait.interval, max(wait.timeout, 0.0)), ctx.clock, shares, fresh=not asked.runs
+    )
     if not waited.satisfied:
         return waited.last or Session(bv, asked.target.ref, CopyType.OPC, SessionState.EXECUTING)
     marker = settle_seen(ctx, bv, asked.target.ref)

@@ -92,7 +92,7 @@ def start(
     looks = 0
     if wait is not None:
         try:
-            after, looks = wait_equivalent(ctx, after, tvs, wait)
+            after, looks = wait_equivalent(ctx, after, tvs, wait, fresh=bool(plan.steps))
         except BackupError as error:
             begun = _started(after, plan)
             raise with_unchanged(error, f"{begun}Nothing more was changed.", changed=bool(begun)) from error
@@ -133,9 +133,12 @@ def _planned(ctx: Context, world: World, tvs: Sequence[VolumeRef], drop_untaped:
     return world, plan
 
 
-def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: Wait) -> tuple[World, int]:
+def wait_equivalent(
+    ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: Wait, *, fresh: bool
+) -> tuple[World, int]:
     """Wait until every TV is equivalent; one look reads all sessions. Returns the last world and the number of looks.
 
+    ``fresh``: whether this task has begun copies.
     ``copy_failed`` when a session breaks or vanishes meanwhile.
     """
     expected = {(session.source, session.target) for tv in tvs for session in [world.active_mirror(tv)] if session}
@@ -153,7 +156,7 @@ def wait_equivalent(ctx: Context, world: World, tvs: Sequence[VolumeRef], wait: 
     def shares(seen: dict[tuple[VolumeRef, VolumeRef], Session]) -> Shares:
         return sessions_moving(seen[key] for key in expected)
 
-    waited = wait_until(look, done, wait, ctx.clock, shares)
+    waited = wait_until(look, done, wait, ctx.clock, shares, fresh=fresh)
     return refresh(ctx, world, waited.last.values(), tvs), waited.looks
 
 

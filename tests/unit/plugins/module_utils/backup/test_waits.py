@@ -101,6 +101,14 @@ def test_a_tape_copy_of_an_hour_is_looked_at_rarely_and_its_end_is_seen_soon(hou
     assert house.clock.seconds - begun - HOUR <= PATIENT.interval
 
 
+def test_a_wait_for_what_an_earlier_task_began_looks_no_more_often_than_at_a_fixed_interval(house: House) -> None:
+    house.tv("oradata", 1)
+    lasting(house, HOUR)
+    house.start("oradata")
+    for _slice in range(20):
+        assert house.start("oradata", wait=Wait(interval=5.0, timeout=30.0)).values["looks"] <= 7
+
+
 @pytest.mark.parametrize("stale", [0.0, 0.04, 0.3, 2.0])
 def test_a_request_is_confirmed_soon_after_the_list_shows_it(house: House, stale: float) -> None:
     house.tv("oradata", 1)
