@@ -21,6 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema imp
     CURRENT,
     check_version,
     upgrade,
+    version_now,
     version_of,
 )
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.sqlite import EmptyDoor, SqliteDoor, unwritable
@@ -96,7 +97,7 @@ class SqlCatalog:
             if not self._door.writable():
                 raise unwritable(self._door.where)
             with self._door.writing(engine) as connection:
-                check_version(version_of(connection), self._door.where)
+                check_version(version_now(connection), self._door.where)
                 yield SqlRecords(connection)
 
     def _made(self) -> sa.Engine:
@@ -113,7 +114,7 @@ class SqlCatalog:
                 self._find()
             with self._reading() as connection:
                 if self._engine is not None:
-                    check_version(version_of(connection), self._door.where)
+                    check_version(version_now(connection), self._door.where)
                 yield SqlRecords(connection)
 
     def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:

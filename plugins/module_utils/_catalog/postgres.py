@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.failures import LOCK_SECONDS, bad_url, unavailable
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import tables, upgrade, version_of
@@ -49,6 +50,7 @@ class PostgresDoor:
         place = f"{url.host or url.query.get('host') or 'the local socket'}" + (f":{url.port}" if url.port else "")
         self.where = f"{url.database or 'default'} at {place}"
         self.files: list[Path] = []
+        self._engine: Optional[sa.Engine] = None
         self.secrets = (str(url.password or ""), *_given(url, "password"), *_given(url, "sslpassword"))
 
     def check(self) -> None:
@@ -62,13 +64,15 @@ class PostgresDoor:
             ) from None
 
     def exists(self) -> bool:
-        """Tell whether the database holds a catalog."""
-        engine = self.engine()
+        """Tell whether the database holds a catalog. Whoever goes on has the connection that was made for it."""
+        engine, found = self.engine(), False
         try:
             with self.reading(engine) as connection:
-                return version_of(connection) > 0
+                found = version_of(connection) > 0
+                return found
         finally:
-            engine.dispose()
+            if not found:
+                engine.dispose()
 
     def writable(self) -> bool:
         """Tell that writing may be tried: the database knows better, and says so."""
@@ -85,11 +89,13 @@ class PostgresDoor:
             engine.dispose()
 
     def engine(self) -> sa.Engine:
-        """Return the engine; a connection that died in the pool is replaced."""
-        try:
-            return sa.create_engine(self._url, pool_pre_ping=True)
-        except sa.exc.ArgumentError:
-            raise bad_url("hosts or ports that are not understood") from None
+        """Return the engine, one for all; a connection that died in the pool is replaced."""
+        if self._engine is None:
+            try:
+                self._engine = sa.create_engine(self._url, pool_pre_ping=True)
+            except sa.exc.ArgumentError:
+                raise bad_url("hosts or ports that are not understood") from None
+        return self._engine
 
     @contextlib.contextmanager
     def writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:

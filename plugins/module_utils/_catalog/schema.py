@@ -211,6 +211,11 @@ def version_of(connection: sa.Connection) -> int:
     return version if isinstance(version, int) else 0
 
 
+def version_now(connection: sa.Connection) -> int:
+    """Return the schema version of a database that is known to hold a catalog: one row, however many tables it has."""
+    return int(connection.execute(sa.select(tables().schema.c.version)).scalar() or 0)
+
+
 def check_version(version: int, where: str, *, upgradable: bool = True, ours: int = CURRENT) -> None:
     """Raise ``catalog_schema`` for a later release's catalog, and for an older one that this task may not upgrade."""
     if version > ours:

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import SqlCatalog
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import SqlCatalog, open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     ArrayRecord,
     JournalEntry,
@@ -27,6 +29,7 @@ from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.
     ref,
     registered,
 )
+from ansible_collections.eternus.backup.tests.unit.support.postgres import Postgres
 
 ONE, TWO, THREE = "ET1", "ET2", "ET_3%"
 
@@ -133,3 +136,25 @@ def test_a_volume_named_with_its_array_costs_no_row_of_its_namesakes(
             ref(10, TWO),
         ]
     assert len(rows) == 3
+
+
+def test_a_catalog_on_postgresql_is_opened_and_read_by_one_connection(postgres: Postgres) -> None:
+    url = postgres.new_url()
+    with closing(open_catalog(url)) as catalog, catalog.begin():
+        pass
+    made: list[object] = []
+
+    def count(_dbapi: object, record: object) -> None:
+        made.append(record)
+
+    sa.event.listen(sa.pool.Pool, "connect", count)
+    try:
+        with closing(open_catalog(url)) as catalog:
+            for _time in range(2):
+                with catalog.read() as records:
+                    assert records.serials() == []
+                with catalog.begin() as records:
+                    records.fence([])
+    finally:
+        sa.event.remove(sa.pool.Pool, "connect", count)
+    assert len(made) == 1
