@@ -174,8 +174,10 @@ backups:
           error: ""
       taken: true
 volumes:
-  description: Each volume as it is afterwards, or would be, with its synchronization and all of its backups, the
-    newest first.
+  description:
+    - Each volume as it is afterwards, or would be, with its synchronization, and its backups on disk, those that wait
+      for tape, and the newest ones, the newest first.
+    - The whole history, years of it on tape, is shown by M(eternus.backup.eternus_backup_info).
   returned: success
   type: list
   elements: dict

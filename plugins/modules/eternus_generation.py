@@ -176,6 +176,8 @@ kept:
   description:
     - With O(state=expired), the tape copies that stay, and the rule that keeps each. C(newest), C(tape_days),
       C(tape_generations), C(hold), C(only proven), C(in use), or C(nothing is set).
+    - Without O(volumes) only those by C(newest), C(only proven) and C(in use). A pass over all volumes does not read
+      what is kept by number or age alone, so that it takes no longer when there are years of it.
   returned: success
   type: list
   elements: dict

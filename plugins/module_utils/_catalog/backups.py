@@ -26,7 +26,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     TapeState,
     UsedKey,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, of
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, in_bulk, of
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import (
     BACKUP,
     CARTRIDGE,
@@ -182,6 +182,7 @@ class BackupRows(LeaseRows):
         self._put(self._t.tapes, [TAPE.row(claimed, backup_id=backup_id)])
         return claimed
 
+    @in_bulk()
     def _whole(self, where: Iterable[sa.ColumnElement[bool]]) -> list[Backup]:
         backups, disks, tapes, parts = self._t.backups, self._t.disks, self._t.tapes, self._t.parts
         found: list[Backup] = []

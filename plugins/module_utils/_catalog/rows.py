@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Optional
@@ -44,6 +46,18 @@ def of(table: sa.Table, prefix: str, refs: Optional[Collection[VolumeRef]]) -> I
             yield sa.and_(table.c[f"{prefix}_array"] == serial, devices)
 
 
+@contextlib.contextmanager
+def in_bulk() -> Iterator[None]:
+    """Pause the garbage collector: it would look through thousands of new values again and again, and find nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 class Rows:
     """The tables of one transaction. The parts' methods are described in interface.py."""
 
@@ -56,7 +70,12 @@ class Rows:
         statement: Any = what
         if isinstance(what, sa.Table):
             statement = sa.select(*what.c)
-        return [dict(row) for one in where for row in self._connection.execute(statement.where(one)).mappings()]
+        found: list[Mapping[str, Any]] = []
+        for one in where:
+            result = self._connection.execute(statement.where(one))
+            names = tuple(result.keys())
+            found.extend(dict(zip(names, row)) for row in result.all())
+        return found
 
     def _insert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Callable, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 
@@ -43,6 +43,13 @@ class Shape(Generic[T]):
         hints = get_type_hints(made)
         self._kinds = {one.name: _kind(hints[one.name]) for one in fields(made) if one.name not in omit}  # type: ignore[arg-type]
         self._inner = {name: Shape(kind) for name, (kind, _null) in self._kinds.items() if _nested(kind)}
+        plain = {name: kind for name, (kind, _null) in self._kinds.items() if name not in self._inner}
+        self._refs = [(name, f"{name}_array", f"{name}_device") for name, kind in plain.items() if kind is VolumeRef]
+        # As they are stored, or by a function: thousands of rows are read, and this is done for each field of each.
+        self._same = [name for name, kind in plain.items() if kind in (str, int, bool)]
+        self._others = [
+            (name, _loader(kind)) for name, kind in plain.items() if kind not in (str, int, bool, VolumeRef)
+        ]
 
     def columns(self) -> dict[str, tuple[Any, bool]]:
         """Return name -> (type of the column: str, int or bool; whether it may be NULL)."""
@@ -71,13 +78,15 @@ class Shape(Generic[T]):
 
     def value(self, row: Mapping[str, Any], **more: Any) -> T:
         """Return a row's value, with the fields that were omitted."""
-        for name, (kind, _null) in self._kinds.items():
-            if name in self._inner:
-                more[name] = self._inner[name].value(row)
-            elif kind is VolumeRef:
-                more[name] = ref_of(row, name)
-            else:
-                more[name] = None if row[name] is None else _loaded(kind, row[name])
+        for name in self._same:
+            more[name] = row[name]
+        for name, load in self._others:
+            stored = row[name]
+            more[name] = None if stored is None else load(stored)
+        for name, array, device in self._refs:
+            more[name] = VolumeRef(row[array], row[device])
+        for name, inner in self._inner.items():
+            more[name] = inner.value(row)
         return self._made(**more)
 
 
@@ -102,9 +111,28 @@ def _stored(part: Any) -> Any:
     return json.dumps(part, sort_keys=True, ensure_ascii=False) if isinstance(part, dict) else part
 
 
-def _loaded(kind: Any, stored: Any) -> Any:
+def _loader(kind: Any) -> Callable[[Any], Any]:
     if kind is datetime:
-        return _EPOCH + timedelta(microseconds=stored)
+        return _datetime
     if kind is tuple:
-        return tuple(VolumeRef(*ref) for ref in json.loads(stored))
-    return json.loads(stored) if kind is dict else kind(stored)
+        return _refs
+    return json.loads if kind is dict else _member(kind)
+
+
+def _datetime(stored: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def _refs(stored: str) -> tuple[VolumeRef, ...]:
+    return tuple(VolumeRef(*ref) for ref in json.loads(stored))
+
+
+def _member(kind: type[Enum]) -> Callable[[Any], Enum]:
+    """Return what finds an enum's member by its value; ValueError for another's, as the enum itself raises it."""
+    known = {one.value: one for one in kind}
+
+    def member(stored: Any) -> Enum:
+        found = known.get(stored)
+        return kind(stored) if found is None else found
+
+    return member

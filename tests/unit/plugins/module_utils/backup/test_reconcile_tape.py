@@ -86,7 +86,8 @@ def kinds(result):
 
 
 def history(house):
-    return [backup for backups in house.look().backups.values() for backup in backups]
+    with house.catalog.read() as records:
+        return list(records.backups())
 
 
 def mended(house, kind, tapes):
