@@ -32,12 +32,12 @@ class Estate:
     def __init__(self, array: Simulated, url: str) -> None:
         """Take an array, and the URL of a catalog that is there."""
         self.array = array
-        self._url = url
+        self.url = url
 
     @contextmanager
     def engine(self) -> Iterator[Context]:
         """Open the catalog and a connection, as a module does."""
-        with closing(open_catalog(self._url)) as catalog, closing(self.array.connect()) as array:
+        with closing(open_catalog(self.url)) as catalog, closing(self.array.connect()) as array:
             yield Context(catalog, {array.serial: array})
 
     def provide(self, tvs: Sequence[str], bvs: Sequence[str], size: int, **policy: Any) -> None:
