@@ -23,8 +23,8 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.drift impor
     Mend,
     TakeVolume,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
-    refuse_broken,
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_broken
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refuse_names import (
     refuse_not_registered,
     refuse_wrong_role,
 )

@@ -18,7 +18,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_
     refuse_journalled,
     refuse_unconfirmed,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven, proven
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import any_proven, proven
 from ansible_collections.eternus.backup.plugins.module_utils._backup.steps import DropGeneration, project
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (

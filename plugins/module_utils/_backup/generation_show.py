@@ -13,7 +13,8 @@ from typing import Any, Optional
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.describe import backup_view
 from ansible_collections.eternus.backup.plugins.module_utils._backup.generation_plan import GenerationPlan, Outcome
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict, any_proven
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import any_proven
+from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Verdict
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Cartridge, RestoreTest
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result

@@ -13,7 +13,7 @@ from typing import Optional, TypeVar
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Capabilities, Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.near import everything, nearby
-from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import (
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refuse_names import (
     refuse_not_registered,
     refuse_wrong_role,
 )

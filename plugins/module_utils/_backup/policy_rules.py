@@ -16,7 +16,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.preflight i
     reach,
     sessions_for,
 )
-from ansible_collections.eternus.backup.plugins.module_utils._backup.refusals import refuse_wrong_role
+from ansible_collections.eternus.backup.plugins.module_utils._backup.refuse_names import refuse_wrong_role
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Media, Method, Policy, Role
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, ErrorClass

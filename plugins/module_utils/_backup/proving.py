@@ -2,19 +2,48 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which volumes have a tape copy that was found equal (behaviour.md §5), without reading years of history."""
+"""Which tape copies were found equal, and which volumes have one (behaviour.md §5), without reading whole histories."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, RestoreTest
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
+    Backup,
+    RestoreTest,
+    TapeCopy,
+    TapeState,
+)
+
+
+def proven(backup: Backup, copy: TapeCopy, tests: Sequence[RestoreTest]) -> bool:
+    """Tell whether a written copy was found equal: verified, or restored from tape with equal checksums (§5).
+
+    A restore test that failed says nothing against the copy, since the target may have been at fault; a later
+    verification that found a difference does.
+    """
+    if copy.state is not TapeState.WRITTEN:
+        return False
+    if copy.verified_ok is True:
+        return True
+    restored = [
+        test.tested_at
+        for test in tests
+        if test.ok and test.source == "tape" and (test.backup_id, test.copy) == (backup.id, copy.number)
+    ]
+    refuted = copy.verified_at if copy.verified_ok is False else None
+    written = copy.written_at
+    return any((refuted is None or at > refuted) and (written is None or at >= written) for at in restored)
+
+
+def any_proven(backups: Sequence[Backup], tests: Sequence[RestoreTest]) -> bool:
+    """Tell whether a proven tape copy is left."""
+    return any(proven(backup, copy, tests) for backup in backups for copy in backup.tape)
 
 
 def proven_volumes(

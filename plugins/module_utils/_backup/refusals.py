@@ -15,16 +15,6 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
 from ansible_collections.eternus.backup.plugins.module_utils._errors import NOTHING_CHANGED, BackupError, ErrorClass
 
 
-def refuse_not_registered(names: list[str]) -> BackupError:
-    """Volumes that nobody registered."""
-    return BackupError(
-        ErrorClass.NOT_REGISTERED,
-        f"Not registered: {', '.join(names)}.",
-        next_step="Register the volumes with eternus_volume, or correct the names.",
-        volumes=names,
-    )
-
-
 def refuse_no_policy(world: World, tv: VolumeRef) -> BackupError:
     """A TV for which nothing is declared."""
     return BackupError(
@@ -121,18 +111,6 @@ def refuse_still_copying(world: World, session: Session) -> BackupError:
         backup_volume=world.name(session.target),
         holder=f"{session.copy_type.value} copy onto {world.name(session.target)}",
         percent=session.percent,
-    )
-
-
-def refuse_wrong_role(world: World, ref: VolumeRef, wanted: str) -> BackupError:
-    """A volume that is registered for something else."""
-    role = world.volumes[ref].role.value
-    return BackupError(
-        ErrorClass.ROLE_CONFLICT,
-        f"Volume {world.name(ref)} is registered as a {role} volume, not as a {wanted} volume.",
-        next_step="Name another volume, or change its role with eternus_volume while nothing uses it.",
-        volume=world.name(ref),
-        role=role,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Callable, Optional
 
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import proven
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
     Policy,
@@ -92,31 +93,6 @@ def expire_tape(
         return tuple(first)
     kept = max(good, key=_age_and_number, default=None)
     return tuple(Verdict(one.backup, one.copy, Rule.PROVEN) if one is kept else one for one in first)
-
-
-def proven(backup: Backup, copy: TapeCopy, tests: Sequence[RestoreTest]) -> bool:
-    """Tell whether a written copy was found equal: verified, or restored from tape with equal checksums (§5).
-
-    A restore test that failed says nothing against the copy, since the target may have been at fault; a later
-    verification that found a difference does.
-    """
-    if copy.state is not TapeState.WRITTEN:
-        return False
-    if copy.verified_ok is True:
-        return True
-    restored = [
-        test.tested_at
-        for test in tests
-        if test.ok and test.source == "tape" and (test.backup_id, test.copy) == (backup.id, copy.number)
-    ]
-    refuted = copy.verified_at if copy.verified_ok is False else None
-    written = copy.written_at
-    return any((refuted is None or at > refuted) and (written is None or at >= written) for at in restored)
-
-
-def any_proven(backups: Sequence[Backup], tests: Sequence[RestoreTest]) -> bool:
-    """Tell whether a proven tape copy is left."""
-    return any(proven(backup, copy, tests) for backup in backups for copy in backup.tape)
 
 
 def _beyond(policy: Policy, on_tape: Sequence[Backup]) -> frozenset[str]:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.eternus.backup.plugins.module_utils._backup.expiry import TOLD, judged, past_ids
-from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import proven_volumes
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import any_proven, expire_tape
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import any_proven, proven_volumes
+from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import expire_tape
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Policy, TapeState
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.histories import (

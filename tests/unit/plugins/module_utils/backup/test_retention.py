@@ -14,12 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, VolumeRef
-from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import (
-    Rule,
-    any_proven,
-    expire_tape,
-    proven,
-)
+from ansible_collections.eternus.backup.plugins.module_utils._backup.proving import any_proven, proven
+from ansible_collections.eternus.backup.plugins.module_utils._backup.retention import Rule, expire_tape
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import (
     Backup,
     Method,
