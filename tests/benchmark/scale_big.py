@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Volume, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.connected import opened, with_arrays
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
+from ansible_collections.eternus.backup.plugins.module_utils._backup.policies import declare
 from ansible_collections.eternus.backup.plugins.module_utils._backup.registry import register
 from ansible_collections.eternus.backup.plugins.module_utils._backup.synchronize import cancel, start
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
@@ -42,6 +43,8 @@ from ansible_collections.eternus.backup.tests.unit.support.simulated import Simu
 
 _CHUNK = 20_000
 _TVS = 10
+#: A declaration counts the backup volumes of all policies: it reads everything, which takes long beyond so many arrays.
+_WHOLE = 10
 
 
 def other_array(url: str, number: int, volumes: int) -> None:
@@ -124,6 +127,12 @@ def measure_big(
                 with_arrays([array.options()], catalog, check_mode=False, keep=True, work=work)
                 figures.put(f"{tag}_start{_TVS}_seconds", time.perf_counter() - begun, "s")
                 figures.put(f"{tag}_start{_TVS}_rows", read(), "rows")
+                if size <= _WHOLE:
+                    begun, before = time.perf_counter(), read()
+                    wanted = [{"volume": name, "generations": 1, "media": "disk"} for name in names[:_TVS]]
+                    declare(Context(catalog), wanted, strict=False)
+                    figures.put(f"{tag}_declare{_TVS}_seconds", time.perf_counter() - begun, "s")
+                    figures.put(f"{tag}_declare{_TVS}_rows", read() - before, "rows")
             ending = partial(cancel, names=names[:_TVS])
             with_arrays([array.options()], catalog, check_mode=False, keep=True, work=ending)
         forget_array(url, array.serial)
