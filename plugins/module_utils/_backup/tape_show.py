@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any, Optional
@@ -72,8 +73,14 @@ def show_tape(ctx: Context, library: Optional[Library]) -> dict[str, Any]:
         for copy in backup.tape
     ]
     now = ctx.clock.now()
-    living = {part.barcode for _shown, copy in copies for part in copy.parts}
-    recycle = frozenset(one.barcode for one in cartridges if recyclable(one, one.barcode in living, now))
+    contents: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for shown, copy in copies:
+        for part in copy.parts:
+            contents[part.barcode].append(
+                {"backup_id": shown["backup_id"], "volume": shown["volume"], "part": part.sequence,
+                 "data_file": part.data_file, "size": part.size}
+            )  # fmt: skip
+    recycle = frozenset(one.barcode for one in cartridges if recyclable(one, one.barcode in contents, now))
     return {
         "library": [asdict(slot) for slot in inventory.slots],
         "unreadable": inventory.unreadable,
@@ -84,13 +91,7 @@ def show_tape(ctx: Context, library: Optional[Library]) -> dict[str, Any]:
                 **_cartridge(one),
                 "recyclable": one.barcode in recycle,
                 "in_library": one.barcode in slots,
-                "contents": [
-                    {"backup_id": shown["backup_id"], "volume": shown["volume"], "part": part.sequence,
-                     "data_file": part.data_file, "size": part.size}
-                    for shown, copy in copies
-                    for part in copy.parts
-                    if part.barcode == one.barcode
-                ],
+                "contents": contents.get(one.barcode, []),
             }
             for one in cartridges
         ],
