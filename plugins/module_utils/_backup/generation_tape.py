@@ -25,7 +25,7 @@ def strike(records: Records, drops: Sequence[TapeDrop]) -> None:
             for reader in records.readers([bv]):
                 if (reader.backup_id, reader.owner) == (drop.backup.id, copy.owner):
                     records.remove_reader(bv, reader.owner)
-        records.remove_tape_copies(drop.backup.id, [copy.number for copy in drop.copies])
+    records.strike_tape([(drop.backup.id, copy.number) for drop in drops for copy in drop.copies])
 
 
 def leaving_pools(records: Records, drops: Sequence[TapeDrop], now: datetime) -> tuple[Cartridge, ...]:

@@ -160,10 +160,17 @@ class BackupRows(LeaseRows):
         self._insert(parts, _part_rows(backup_id, copy))
 
     def remove_tape_copies(self, backup_id: str, numbers: Collection[int]) -> None:
-        """Strike tape copies; a backup without any copy left vanishes (behaviour.md §5)."""
+        self.strike_tape([(backup_id, number) for number in numbers])
+
+    def strike_tape(self, copies: Collection[tuple[str, int]]) -> None:
+        """Strike tape copies (backup id, number); a backup without any copy left vanishes (behaviour.md §5)."""
         table = self._t.tapes
-        self._delete(table, [(table.c.backup_id == backup_id) & table.c.number.in_(sorted(numbers))])
-        self._forget_empty([backup_id])
+        by_number: dict[int, set[str]] = defaultdict(set)
+        for backup_id, number in copies:
+            by_number[number].add(backup_id)
+        for number, ids in by_number.items():
+            self._delete(table, [one & (table.c.number == number) for one in among(table.c.backup_id, ids)])
+        self._forget_empty([backup_id for backup_id, _number in copies])
 
     def claim_tape_copy(self, backup_id: str, number: int, owner: str, now: datetime, seconds: float) -> TapeCopy:
         """Compare-and-set to writing; ``take_leases`` by the same owner returns the lease ``tape:ID:N`` that it took.

@@ -163,6 +163,9 @@ class Records(Protocol):
     def put_tape_copy(self, backup_id: str, copy: TapeCopy) -> None: ...
     def remove_tape_copies(self, backup_id: str, numbers: Collection[int]) -> None: ...
 
+    def strike_tape(self, copies: Collection[tuple[str, int]]) -> None:
+        """Strike tape copies (backup id, number); a backup without any copy left vanishes (behaviour.md §5)."""
+
     def claim_tape_copy(self, backup_id: str, number: int, owner: str, now: datetime, seconds: float) -> TapeCopy:
         """Compare-and-set queued|failed -> writing for ``owner``; a writing one only after its lease (tape:ID:N).
 

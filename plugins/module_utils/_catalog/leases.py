@@ -13,7 +13,7 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, Lease, StepState
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import Rows, among, of
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.rows import CHUNK, Rows, among, of
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.schema import ENTRY, LEASE
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.shape import moment
 from ansible_collections.eternus.backup.plugins.module_utils._errors import NOTHING_CHANGED, BackupError, ErrorClass
@@ -55,6 +55,8 @@ class LeaseRows(Rows):
         return renewed
 
     def fence(self, leases: Collection[Lease]) -> None:
+        if self._untouched(leases):
+            return
         held = self._held([one.name for one in leases])
         lost = [one.name for one in leases if one.name not in held or held[one.name].token != one.token]
         others = [held[name] for name in lost if name in held]
@@ -69,10 +71,28 @@ class LeaseRows(Rows):
                 leases=lost,
             )
 
+    def _untouched(self, leases: Collection[Lease]) -> bool:
+        """Tell whether all are there, by one count: this is asked at each request, however many leases a run holds.
+
+        Whoever takes a lease over writes a token of his own, and no token comes twice: as many rows as leases within
+        one run of tokens are these. False where that does not tell.
+        """
+        tokens = [one.token for one in leases]
+        if not tokens or max(tokens) - min(tokens) + 1 != len(set(tokens)):
+            return not tokens
+        token = self._t.leases.c.token
+        ours = sa.select(sa.func.count()).where(token.between(min(tokens), max(tokens)))
+        return bool(self._connection.execute(ours).scalar_one() == len(tokens))
+
     def drop_leases(self, leases: Collection[Lease]) -> None:
         """Give leases back; those of another owner meanwhile stay his."""
         table = self._t.leases
-        self._delete(table, [(table.c.name == one.name) & (table.c.token == one.token) for one in leases])
+        ordered = sorted(leases, key=lambda one: one.name)
+        for start in range(0, len(ordered), CHUNK):
+            some = ordered[start : start + CHUNK]
+            # A token is given once: none of these is another lease's.
+            mine = table.c.name.in_([one.name for one in some]) & table.c.token.in_([one.token for one in some])
+            self._delete(table, [mine])
 
     def leases(self, names: Optional[Collection[str]] = None) -> Sequence[Lease]:
         """Return the leases of these names, or all; also those that have run out. Oldest first."""

@@ -23,7 +23,7 @@ except ImportError:  # connect.py says so before anything here runs
     ...
 
 #: Parameters of one statement; both databases take many more, a plan is made faster for few.
-_CHUNK = 400
+CHUNK = 400
 
 
 def among(column: sa.ColumnElement[Any], values: Optional[Collection[str]]) -> Iterator[sa.ColumnElement[bool]]:
@@ -32,8 +32,8 @@ def among(column: sa.ColumnElement[Any], values: Optional[Collection[str]]) -> I
         yield sa.true()
         return
     ordered = sorted(set(values))
-    for start in range(0, len(ordered), _CHUNK):
-        yield column.in_(ordered[start : start + _CHUNK])
+    for start in range(0, len(ordered), CHUNK):
+        yield column.in_(ordered[start : start + CHUNK])
 
 
 def of(table: sa.Table, prefix: str, refs: Optional[Collection[VolumeRef]]) -> Iterator[sa.ColumnElement[bool]]:

@@ -237,6 +237,10 @@ class MemoryRecords:
         for backup in self.backups(ids=[backup_id]):
             self._keep(replace(backup, tape=tuple(one for one in backup.tape if one.number not in numbers)))
 
+    def strike_tape(self, copies: Collection[tuple[str, int]]) -> None:
+        for backup_id, number in copies:
+            self.remove_tape_copies(backup_id, [number])
+
     def claim_tape_copy(self, backup_id: str, number: int, owner: str, now: datetime, seconds: float) -> TapeCopy:
         found = [copy for one in self.backups(ids=[backup_id]) for copy in one.tape if copy.number == number]
         _require(bool(found) and found[0].state is not TapeState.WRITTEN, f"copy {number} of {backup_id}")
