@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
@@ -188,14 +189,17 @@ def _linked(demands: Sequence[_Demand]) -> list[tuple[tuple[str, ...], list[_Dem
     """Return demands that may want the same BVs together, with the arrays on which these lie."""
     groups: list[tuple[set[str], list[_Demand]]] = []
     for demand in demands:
-        arrays, members = {demand.part.tv.array, *demand.arrays}, [demand]
-        apart = []
+        arrays = {demand.part.tv.array, *demand.arrays}
+        apart, joined = [], []
         for group in groups:
             if group[0] & arrays:
                 arrays |= group[0]
-                members = [*group[1], *members]
+                joined.append(group[1])
             else:
                 apart.append(group)
+        # Mostly one, which is added to where it is: there may be tens of thousands in it.
+        members = joined[0] if len(joined) == 1 else [one for some in reversed(joined) for one in some]
+        members.append(demand)
         groups = [*apart, (arrays, members)]
     return [(tuple(sorted(arrays)), members) for arrays, members in groups]
 
@@ -208,18 +212,25 @@ def _need(
     demands: Sequence[_Demand],
     policies: Policies,
 ) -> Need:
+    pins: dict[VolumeRef, VolumeRef] = {}
+    for policy in policies.values():
+        for bv in policy.pinned:
+            pins.setdefault(bv, policy.tv)
     owner = {
-        bv.ref: _owner(world, bv, policies)
+        bv.ref: _owner(world, bv, policies, pins.get(bv.ref))
         for bv in world.backup_volumes()
         if bv.ref.array in arrays and (bv.volume.blocks, bv.volume.block_size) == (blocks, block_size)
     }
     common = Counter(bv.array for bv, who in owner.items() if who is None)
+    owned: dict[object, Counter[str]] = defaultdict(Counter)
+    for ref, who in owner.items():
+        owned[who][ref.array] += 1
     needed = own_in_all = missing = 0
     lacking: list[tuple[frozenset[str], int]] = []
     for members in _sharing(demands):
         want = sum(demand.part.count for demand in members) + (1 if members[0].part.slot else 0)
         tvs = {demand.part.tv for demand in members}
-        own = min(want, sum(1 for bv, who in owner.items() if who in tvs and bv.array in members[0].arrays))
+        own = min(want, sum(owned[tv][array] for tv in tvs if tv in owned for array in members[0].arrays))
         needed += want
         own_in_all += own
         if members[0].pinned:
@@ -252,9 +263,11 @@ def _short(lacking: Sequence[tuple[frozenset[str], int]], common: Mapping[str, i
     return max([0, *short])
 
 
-def _owner(world: World, bv: RegisteredVolume, policies: Policies) -> object:
-    """Return the TV that alone may use this BV; None for one that serves any TV, False for one that serves none."""
-    pinned = next((policy.tv for policy in policies.values() if bv.ref in policy.pinned), None)
+def _owner(world: World, bv: RegisteredVolume, policies: Policies, pinned: Optional[VolumeRef]) -> object:
+    """Return the TV that alone may use this BV; None for one that serves any TV, False for one that serves none.
+
+    :param pinned: the TV whose policy pins it.
+    """
     if bv.unknown or stranded(world, bv.ref, policies):
         return False
     allocation = world.allocations.get(bv.ref)

@@ -274,3 +274,22 @@ def test_as_many_volumes_as_are_needed_suffice_in_whatever_order_the_policies_wo
     night = Night(policies, need.missing)
     for one in order:
         night.step(one % len(policies))
+
+
+def test_the_policies_are_gone_through_no_more_often_for_more_volumes_and_policies():
+    class Counted(dict[VolumeRef, Policy]):
+        rounds = 0
+
+        def values(self):
+            self.rounds += 1
+            return super().values()
+
+    def rounds(tvs: int, bvs: int) -> int:
+        names = [ref(number) for number in range(1, tvs + 1)]
+        policies = Counted({tv: Policy(tv, 1, media=Media.DISK) for tv in names})
+        pool = [ref(number) for number in range(1000, 1000 + bvs)]
+        (need,) = needs(world(names, pool), policies)
+        assert (need.needed, need.available) == (2 * tvs, bvs)
+        return policies.rounds
+
+    assert rounds(2, 3) == rounds(20, 30)
