@@ -17,6 +17,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._array import codes
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import NAMESPACE
 from ansible_collections.eternus.backup.plugins.module_utils._array.faults import fault, missing_ca, unfit
 from ansible_collections.eternus.backup.plugins.module_utils._array.guard import UnfitAnswer, guarded_adapter
+from ansible_collections.eternus.backup.plugins.module_utils._array.rows import Taker
 from ansible_collections.eternus.backup.plugins.module_utils._array.values import OddAnswer
 from ansible_collections.eternus.backup.plugins.module_utils._options import ArrayOptions
 
@@ -48,6 +49,7 @@ class Connection:
         self._options = options
         self._pywbem = pywbem
         self._spoken = False
+        self._taker = Taker()
         self.round_trips = 0
         if options.use_tls and options.validate_certs and options.ca_path and not Path(options.ca_path).exists():
             raise missing_ca(options)
@@ -63,19 +65,22 @@ class Connection:
         self._wbem.session.trust_env = False
         # Methods are not idempotent: whatever pywbem's version would retry, nothing is sent twice.
         for scheme in ("https://", "http://"):
-            self._wbem.session.mount(scheme, guarded_adapter(verify=options.validate_certs))
+            self._wbem.session.mount(scheme, guarded_adapter(verify=options.validate_certs, taker=self._taker))
 
     def close(self) -> None:
         """Give back the connection."""
         self._wbem.close()
 
     def enumerate(self, class_name: str, properties: Sequence[str]) -> Sequence[Any]:
-        """Return every instance of a class with these properties; keys are in the paths, hence never asked for."""
-        with _no_gc():
-            found: Sequence[Any] = self._read(
+        """Return every instance of a class with these properties; keys are in the paths, hence never asked for.
+
+        Each is a :class:`Row`, or pywbem's instance where it is out of the ordinary: both have ``path`` and ``get``.
+        """
+        with _no_gc(), self._taker.taking() as rows:
+            others: Sequence[Any] = self._read(
                 lambda wbem: wbem.EnumerateInstances(class_name, PropertyList=list(properties))
             )
-        return found
+        return [*rows, *others] if others else rows
 
     def names(self, class_name: str) -> Sequence[Any]:
         """Return the paths of every instance of a class."""

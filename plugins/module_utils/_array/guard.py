@@ -12,8 +12,10 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Optional
 from weakref import WeakSet
+
+from ansible_collections.eternus.backup.plugins.module_utils._array.rows import Taker
 
 #: Bytes of the largest answer that is read; 10,000 volumes with our properties are some 6 MB.
 MAX_ANSWER = 48 << 20
@@ -25,16 +27,21 @@ class UnfitAnswer(Exception):
     """The answer is too large, or declares entities, which CIM-XML never does."""
 
 
-def read_whole(raw: Any) -> bytes:
-    """Return a body up to the bound; refuses a document type, since its entities could grow without end."""
+def read_whole(raw: Any, taker: Optional[Taker] = None) -> bytes:
+    """Return a body up to the bound; refuses a document type, since its entities could grow without end.
+
+    :param taker: takes instances out of it on the way.
+    """
     size, parts = 0, []
+    taker = taker or Taker()
+    taker.begin()
     for part in raw.stream(_STEP, decode_content=True):
         size += len(part)
         if size > MAX_ANSWER:
             raw.close()
             raise UnfitAnswer("too large")
-        parts.append(part)
-    content = b"".join(parts)
+        parts.append(taker.feed(part))
+    content = b"".join([*parts, taker.rest()])
     if b"<!DOCTYPE" in content[:_STEP]:
         raise UnfitAnswer("a document type")
     return content
@@ -102,13 +109,14 @@ class _Overdue:
         return {"http": known(HTTPConnectionPool), "https": known(HTTPSConnectionPool)}
 
 
-def guarded_adapter(*, verify: bool = True) -> Any:
+def guarded_adapter(*, verify: bool = True, taker: Optional[Taker] = None) -> Any:
     """Return an adapter for a session of requests that reads answers by :func:`read_whole`, and sends nothing twice.
 
     It leads nowhere else: the password, and what changes something, are for the host that was named. The whole of an
     answer has to be there within the time that the request allows for reading.
 
     :param verify: whether the array must prove who it is.
+    :param taker: takes instances out of answers while they come, when it is told to.
     """
     from requests.adapters import HTTPAdapter
     from requests.exceptions import ConnectionError as Broken
@@ -127,7 +135,7 @@ def guarded_adapter(*, verify: bool = True) -> Any:
                 with self._overdue.within(allowed):
                     response = super().send(*args, **kwargs)
                     response.headers.pop("location", None)
-                    response.raw = io.BytesIO(read_whole(response.raw))
+                    response.raw = io.BytesIO(read_whole(response.raw, taker))
             except (HTTPError, RequestException) as error:
                 if not self._overdue.struck:
                     if isinstance(error, RequestException):

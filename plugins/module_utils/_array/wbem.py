@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Optional
 
-from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes, paths, reading, values
+from ansible_collections.eternus.backup.plugins.module_utils._array import cim, codes, paths, reading, rows, values
 from ansible_collections.eternus.backup.plugins.module_utils._array.cim import Action
 from ansible_collections.eternus.backup.plugins.module_utils._array.codes import Act
 from ansible_collections.eternus.backup.plugins.module_utils._array.connection import Answer, Connection
@@ -340,7 +340,7 @@ class WbemArray:
     def _session_path(self, pair: Pair) -> Any:
         listed = self._session_paths.get(pair.key)
         if listed is not None:
-            return listed
+            return rows.real(listed)
         return paths.session_path(self._element(pair.source), self._element(pair.target))
 
 
