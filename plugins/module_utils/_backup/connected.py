@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.connect import connect
 from ansible_collections.eternus.backup.plugins.module_utils._array.wbem import WbemArray
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
 from ansible_collections.eternus.backup.plugins.module_utils._backup.offered import offered
+from ansible_collections.eternus.backup.plugins.module_utils._backup.side_by_side import asked
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.connect import open_catalog
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Catalog, Conflict, Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord
@@ -150,19 +151,27 @@ def opened(
     """
     arrays: dict[str, WbemArray] = {}
     with ExitStack() as stack:
-        for one, before in zip_longest(options, known):
-            array = stack.enter_context(closing(connect(one, known=before)))
-            try:
-                serial = array.serial
-            except BackupError as error:
-                if absent is None or not arrays or error.error_class is not ErrorClass.ARRAY_UNREACHABLE:
-                    raise
-                absent[one.url] = error
+        connected = [
+            stack.enter_context(closing(connect(one, known=before))) for one, before in zip_longest(options, known)
+        ]
+        for one, array, serial in zip(options, connected, asked(connected, _serial_of)):
+            if isinstance(serial, BackupError):
+                if absent is None or not arrays or serial.error_class is not ErrorClass.ARRAY_UNREACHABLE:
+                    raise serial
+                absent[one.url] = serial
                 continue
             if serial in arrays:
                 raise _same_array(serial, one.url)
             arrays[serial] = array
         yield arrays
+
+
+def _serial_of(array: WbemArray) -> Union[str, BackupError]:
+    """Ask which array it is; why it does not tell may matter or not."""
+    try:
+        return array.serial
+    except BackupError as error:
+        return error
 
 
 def _same_array(serial: str, url: str) -> BackupError:
@@ -191,8 +200,7 @@ def _by_capabilities(error: BackupError) -> bool:
 
 def _anew(arrays: Iterable[WbemArray]) -> bool:
     """Ask every array what it offers; tell whether one says something else than what was kept."""
-    told = [array.ask_anew() for array in arrays]
-    return any(told)
+    return any(asked(arrays, lambda array: array.ask_anew()))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.refuse_name
     refuse_not_registered,
     refuse_wrong_role,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.side_by_side import asked
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Role
@@ -63,8 +64,11 @@ def observe(
     :param beside: other volumes that the request names.
     :param ids: backups that are wanted whether or not a plan could act upon them.
     """
-    sessions = session_list(ctx, tvs)
-    capabilities = {**ctx.offers, **{serial: array.capabilities() for serial, array in ctx.arrays.items()}}
+    for tv in tvs or ():
+        ctx.array_of(tv)
+    answers = asked(ctx.arrays.values(), lambda array: (array.sessions(), array.capabilities()))
+    sessions = _each_once(listed for listed, _offer in answers)
+    capabilities = {**ctx.offers, **dict(zip(ctx.arrays, (offer for _listed, offer in answers)))}
     with ctx.catalog.read() as records:
         return read_world(ctx, records, sessions, capabilities, tvs, beside=beside, ids=ids)
 
@@ -73,7 +77,12 @@ def session_list(ctx: Context, tvs: Optional[Collection[VolumeRef]] = None) -> S
     """Read the sessions of every array of this run, by one enumeration each; one seen from both ends counts once."""
     for tv in tvs or ():
         ctx.array_of(tv)
-    found = {session.key: session for array in ctx.arrays.values() for session in array.sessions()}
+    return _each_once(asked(ctx.arrays.values(), lambda array: array.sessions()))
+
+
+def _each_once(lists: Iterable[Iterable[Session]]) -> tuple[Session, ...]:
+    """Return the sessions of several arrays; of one that is seen from both ends, what the later array says."""
+    found = {session.key: session for listed in lists for session in listed}
     return tuple(found.values())
 
 

@@ -40,6 +40,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.owner impor
 from ansible_collections.eternus.backup.plugins.module_utils._backup.reconcile_mend import mend
 from ansible_collections.eternus.backup.plugins.module_utils._backup.reconcile_orders import Orders
 from ansible_collections.eternus.backup.plugins.module_utils._backup.recover import recover
+from ansible_collections.eternus.backup.plugins.module_utils._backup.side_by_side import asked
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError, with_unchanged
 from ansible_collections.eternus.backup.plugins.module_utils._result import Result
@@ -80,7 +81,8 @@ def reconcile(ctx: Context, orders: Orders) -> Result:
 
 
 def _ask(ctx: Context) -> _Arrays:
-    volumes = {volume.ref: volume for array in ctx.arrays.values() for volume in array.volumes()}
+    listed = asked(ctx.arrays.values(), lambda array: array.volumes())
+    volumes = {volume.ref: volume for each in listed for volume in each}
     return _Arrays(volumes, tuple(session_list(ctx)))
 
 

@@ -21,6 +21,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._backup.plan_regist
     plan_register,
     plan_unregister,
 )
+from ansible_collections.eternus.backup.plugins.module_utils._backup.side_by_side import asked
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Records
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import ArrayRecord, RegisteredVolume, Role
@@ -51,10 +52,9 @@ def register(ctx: Context, names: Sequence[str], role: Role, known: Optional[Kno
         world, planned = _planned(ctx, records, sessions, refs, plan)
     raise_refusals(planned.refusals)
     if known is not None and not ctx.check_mode:
-        for array in ctx.arrays.values():
-            # Asked here, also when nothing is new: a start then needs no request beyond its own, and a declaration,
-            # which asks no array, knows what this one can do today.
-            array.capabilities()
+        # Asked here, also when nothing is new: a start then needs no request beyond its own, and a declaration,
+        # which asks no array, knows what these can do today.
+        asked(ctx.arrays.values(), lambda array: array.capabilities())
     fresh = {serial: dict(known(serial)) if known else {} for serial in sorted({ref.array for ref in refs})}
     stale = [
         ArrayRecord(serial, serial, now, {**(before.known if before else {}), **news})
@@ -106,9 +106,13 @@ def volume_view(one: RegisteredVolume) -> dict[str, Any]:
 def _at_the_arrays(ctx: Context, names: Sequence[str]) -> list[Volume]:
     """Return the volumes that names mean on the arrays of this run, each once, in the order of the names."""
     found: dict[str, list[Volume]] = {name: [] for name in names}
-    for serial, array in ctx.arrays.items():
-        plain = {name[len(serial) + 1 :] if name.startswith(f"{serial}/") else name: name for name in names}
-        for word, volume in array.find_volumes(list(plain)).items():
+    plains = {
+        serial: {name[len(serial) + 1 :] if name.startswith(f"{serial}/") else name: name for name in names}
+        for serial in ctx.arrays
+    }
+    answers = asked(ctx.arrays.items(), lambda one: one[1].find_volumes(list(plains[one[0]])))
+    for plain, answer in zip(plains.values(), answers):
+        for word, volume in answer.items():
             found[plain[word]].append(volume)
     missing = [name for name in names if not found[name]]
     if missing:
