@@ -208,7 +208,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-")))
         postgres = stack.enter_context(durable_postgres())
-        workers = stack.enter_context(crew(max(extent.workers)))
+        workers = stack.enter_context(crew(0 if wanted == ["big"] else max(extent.workers)))
         for name in wanted:
             if name not in PARTS:
                 print(f"No such part: {name}; there are {', '.join(PARTS)}.", file=sys.stderr)
