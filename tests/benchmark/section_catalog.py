@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -39,7 +39,6 @@ from ansible_collections.eternus.backup.tests.unit.support.clock import FakeCloc
 from ansible_collections.eternus.backup.tests.unit.support.postgres import running_postgres
 
 if TYPE_CHECKING:
-    from ansible_collections.eternus.backup.tests.benchmark.figures import Figures
     from ansible_collections.eternus.backup.tests.benchmark.run import Bench
 
 SIZES = (Size(10_000, 1000), Size(100_000, 1000), Size(1_000_000, 1000))
@@ -76,43 +75,46 @@ class Work:
 
 
 def measure(bench: Bench) -> None:
-    """Fill a catalog of each size on each database, and time what is done with it."""
+    """Fill a catalog of each size on each database, and time each work on all sizes by turns."""
+    sizes = SMALL if bench.small else SIZES
     with running_postgres() as server:
         for database in DATABASES:
-            costs: dict[str, dict[int, float]] = {}
-            for size in SMALL if bench.small else SIZES:
-                url = server.new_url() if database == "postgresql" else _file(bench.directory, size)
-                begun = time.monotonic()
-                with closing(filled(url, size)) as catalog:
-                    what = f"{size.backups}_{database}"
-                    bench.figures.put(f"catalog_fill_{what}", time.monotonic() - begun, "s")
-                    for work in _works(catalog, size):
-                        cost = _timed(bench.figures, work, what, 2 if bench.small else work.times)
-                        costs.setdefault(work.name, {})[size.backups] = cost
-            for name, by_size in costs.items():
-                ratio = by_size[max(by_size)] / by_size[min(by_size)]
-                versus = f"{min(by_size)} backups, the same work"
-                bench.figures.put(f"catalog_{name}_growth_{database}", ratio, "x", versus=versus)
+            with ExitStack() as opened:
+                catalogs = []
+                for size in sizes:
+                    url = server.new_url() if database == "postgresql" else _file(bench.directory, size)
+                    begun = time.monotonic()
+                    catalogs.append(opened.enter_context(closing(filled(url, size))))
+                    bench.figures.put(f"catalog_fill_{size.backups}_{database}", time.monotonic() - begun, "s")
+                works = [_works(catalog, size) for catalog, size in zip(catalogs, sizes, strict=True)]
+                for alike in zip(*works, strict=True):
+                    _timed(bench, dict(zip(sizes, alike, strict=True)), database)
 
 
 def _file(directory: Path, size: Size) -> str:
     return f"sqlite:///{directory}/{size.backups}/catalog.db"
 
 
-def _timed(figures: Figures, work: Work, what: str, times: int) -> float:
-    """Put a work's milliseconds (of an item, where it has several), those of CPU, and its statements."""
-    work.run(0)
-    walls, cpus = [], []
-    with _counted() as statements:
-        for number in range(1, times + 1):
-            wall, cpu = time.perf_counter(), time.process_time()
-            work.run(number)
-            walls.append((time.perf_counter() - wall) * 1000 / work.items)
-            cpus.append((time.process_time() - cpu) * 1000 / work.items)
-    figures.put(f"catalog_{work.name}_{what}", median(walls), "ms", runs=times)
-    figures.put(f"catalog_{work.name}_{what}_cpu", median(cpus), "ms", runs=times)
-    figures.put(f"catalog_{work.name}_{what}_statements", len(statements) / times, "statements", runs=times)
-    return median(walls)
+def _timed(bench: Bench, works: Mapping[Size, Work], database: str) -> None:
+    """Put a work's milliseconds (of an item, where it has several), those of CPU, its statements, and its growth."""
+    costs: dict[Size, list[tuple[float, float, int]]] = {size: [] for size in works}
+    times = 2 if bench.small else min(work.times for work in works.values())
+    for number in range(times + 1):
+        for size, work in works.items():
+            with _counted() as statements:
+                wall, cpu = time.perf_counter(), time.process_time()
+                work.run(number)
+                took = (time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000
+            if number:  # the first time warms up
+                costs[size].append((took[0] / work.items, took[1] / work.items, len(statements)))
+    for size, work in works.items():
+        name = f"catalog_{work.name}_{size.backups}_{database}"
+        for part, (ending, unit) in enumerate((("", "ms"), ("_cpu", "ms"), ("_statements", "statements"))):
+            bench.figures.put(f"{name}{ending}", median(one[part] for one in costs[size]), unit, runs=times)
+    least, most = min(works, key=lambda size: size.backups), max(works, key=lambda size: size.backups)
+    ratio = median(large[0] / small[0] for small, large in zip(costs[least], costs[most], strict=True))
+    name, versus = f"catalog_{works[most].name}_growth_{database}", f"{least.backups} backups, by turns"
+    bench.figures.put(name, ratio, "x", versus=versus, runs=times)
 
 
 @contextmanager
