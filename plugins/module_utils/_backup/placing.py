@@ -58,14 +58,7 @@ def candidates(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_
 
     :raises BeyondSight: where none that was read will do, and other arrays may have one.
     """
-    reserved = {bv for other in world.policies.values() if other.tv != tv for bv in other.pinned}
-    found = [
-        bv
-        for bv in world.backup_volumes()
-        if same_size(world, tv, bv)
-        and world.unused(bv)
-        and (bv.ref in policy.pinned if policy.pinned else bv.ref not in reserved)
-    ]
+    found = [bv for bv in world.backup_volumes_like(tv) if _fits(world, policy, bv)]
     if policy.pinned:
         return sorted(found, key=lambda bv: policy.pinned.index(bv.ref))
 
@@ -76,6 +69,23 @@ def candidates(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_
     if world.near is not None and (not ordered or kind(world, tv, ordered[0].ref) is None):
         raise BeyondSight
     return ordered
+
+
+def candidate(world: World, tv: VolumeRef, policy: Policy, kind: Kind = mirror_type) -> Optional[RegisteredVolume]:
+    """Return the first of the candidates, None where there is none; it looks no further than it must."""
+    if not (policy.pinned or world.lost_races):
+        here = (bv for bv in world.backup_volumes_like(tv) if bv.ref.array == tv.array and _fits(world, policy, bv))
+        first = next(here, None)
+        if first is not None and kind(world, tv, first.ref) is not None:
+            return first
+    return next(iter(candidates(world, tv, policy, kind)), None)
+
+
+def _fits(world: World, policy: Policy, bv: RegisteredVolume) -> bool:
+    """Tell whether a BV is unused, and pinned by this policy, or by no other one."""
+    if bv.ref in world.allocations or not world.unused(bv):
+        return False
+    return bv.ref in policy.pinned if policy.pinned else world.pinned_by(bv.ref) <= {policy.tv}
 
 
 def _turn(world: World, tv: VolumeRef, bv: VolumeRef) -> int:
@@ -94,14 +104,14 @@ def take_unused(
 
     :param seen: the world without what this request would take for other volumes.
     """
-    found = candidates(world, tv, policy, kind)
-    if not found:
+    found = candidate(world, tv, policy, kind)
+    if found is None:
         raise refuse_without_volume(world, tv, policy, seen)
-    copy_type = kind(world, tv, found[0].ref)
+    copy_type = kind(world, tv, found.ref)
     if copy_type is None:
-        raise refuse_no_copy_type(world, tv, found[0].ref, wanted(kind, tv, found[0].ref))
+        raise refuse_no_copy_type(world, tv, found.ref, wanted(kind, tv, found.ref))
     refuse_beyond_limit(world, tv)
-    return found[0], copy_type
+    return found, copy_type
 
 
 def wanted(kind: Kind, tv: VolumeRef, bv: VolumeRef) -> CopyType:

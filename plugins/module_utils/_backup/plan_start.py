@@ -11,7 +11,7 @@ from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import Session, SessionState, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.placing import (
-    candidates,
+    candidate,
     mirror_type,
     refuse_beyond_limit,
     refuse_still_borrowed,
@@ -157,7 +157,7 @@ def _resume(session: Session) -> ResumeCopy:
 
 
 def _fresh(world: World, tv: VolumeRef, policy: Policy) -> Optional[StartCopy]:
-    if not candidates(world, tv, policy):
+    if candidate(world, tv, policy) is None:
         return None
     bv, copy_type = take_unused(world, tv, policy, mirror_type, world)
     return StartCopy(tv, bv.ref, copy_type)

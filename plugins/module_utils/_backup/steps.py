@@ -220,7 +220,7 @@ def _snap(world: World, step: SnapCopy) -> World:
 
 
 def _with_session(world: World, session: Session) -> World:
-    return replace(world, sessions={**world.sessions, session.key: session})
+    return world.with_session(session)
 
 
 def _suspended_at(world: World, bv: VolumeRef, at: object) -> World:

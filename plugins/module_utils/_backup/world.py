@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Optional
+from typing import Any, Optional, TypeVar
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import (
     Capabilities,
@@ -33,6 +34,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._catalog.model impo
     UndefinedTarget,
 )
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 #: Sessions of one source where the array does not tell (behaviour.md §3).
 DEFAULT_SESSION_LIMIT = 8
 
@@ -40,6 +44,31 @@ DEFAULT_SESSION_LIMIT = 8
 SETTLED = timedelta(seconds=10)
 
 _ACTIVE = (SessionState.EXECUTING, SessionState.EQUIVALENT, SessionState.PAUSED)
+
+
+class Kept:
+    """What was worked out of a part of a world: it serves every world that has this very part.
+
+    A plan looks once a TV, and makes a new world at each step: with hundreds of pairs nothing may go through all of
+    them at each look.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._found: dict[str, list[tuple[Any, Any]]] = {}
+
+    def of(self, name: str, part: T, work: Callable[[T], R]) -> R:
+        """Return what ``work`` makes of this part; parts are never changed, hence told apart by identity."""
+        for before, found in self._found.get(name, ()):
+            if before is part:
+                result: R = found
+                return result
+        return self.put(name, part, work(part))
+
+    def put(self, name: str, part: Any, found: R) -> R:
+        """Keep it for the newest parts: a plan goes on from the last one, and looks back at the first."""
+        self._found[name] = [(part, found), *self._found.get(name, ())[:2]]
+        return found
 
 
 @dataclass(frozen=True)
@@ -61,6 +90,7 @@ class World:
     undefined: Mapping[VolumeRef, UndefinedTarget] = field(default_factory=dict)
     lost_races: int = 0
     near: Optional[frozenset[str]] = None
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @cached_property
     def _disks(self) -> dict[VolumeRef, tuple[Backup, ...]]:
@@ -88,11 +118,24 @@ class World:
 
     def touching(self, ref: VolumeRef) -> tuple[Session, ...]:
         """Return every session with this volume as source or target."""
-        return tuple(session for key, session in self.sessions.items() if ref in key)
+        return self.kept.of("ends", self.sessions, _by_end).get(ref, ())
+
+    def with_session(self, session: Session) -> World:
+        """Return the world with a session more, or with another state of one."""
+        ends = self.kept.of("ends", self.sessions, _by_end)
+        sessions = {**self.sessions, session.key: session}
+        changed = {}
+        for end in session.key:
+            before = ends.get(end, ())
+            known = session.key in self.sessions
+            changed[end] = tuple(session if one.key == session.key else one for one in before)
+            changed[end] += () if known else (session,)
+        self.kept.put("ends", sessions, {**ends, **changed})
+        return replace(self, sessions=sessions)
 
     def mirrors_of(self, tv: VolumeRef) -> tuple[Session, ...]:
         """Return the EC/REC sessions whose source is this TV."""
-        return tuple(session for session in self.sessions.values() if session.source == tv and session.copy_type.mirror)
+        return tuple(one for one in self.touching(tv) if one.source == tv and one.copy_type.mirror)
 
     def active_mirror(self, tv: VolumeRef) -> Optional[Session]:
         """Return the TV's executing or equivalent session, if it has one: ours before one by other hands."""
@@ -113,7 +156,7 @@ class World:
 
     def tracked_of(self, tv: VolumeRef) -> tuple[Session, ...]:
         """Return the QuickOPC sessions whose source is this TV and which the catalog knows."""
-        found = (s for s in self.sessions.values() if s.source == tv and s.copy_type is CopyType.QUICK_OPC)
+        found = (s for s in self.touching(tv) if s.source == tv and s.copy_type is CopyType.QUICK_OPC)
         return tuple(session for session in found if self.ours(session))
 
     def offers(self, copy_type: CopyType, ends: Collection[VolumeRef]) -> bool:
@@ -164,8 +207,15 @@ class World:
 
     def backup_volumes(self) -> tuple[RegisteredVolume, ...]:
         """Return the registered BVs, by array and volume number."""
-        found = [volume for volume in self.volumes.values() if volume.role is Role.BACKUP]
-        return tuple(sorted(found, key=lambda volume: volume.ref))
+        return self.kept.of("bvs", self.volumes, _bvs)
+
+    def backup_volumes_like(self, ref: VolumeRef) -> Sequence[RegisteredVolume]:
+        """Return the registered BVs of exactly this volume's size in blocks (§4), by array and volume number."""
+        return self.kept.of("sizes", self.volumes, _bvs_by_size).get(_size(self.volume(ref)), ())
+
+    def pinned_by(self, bv: VolumeRef) -> frozenset[VolumeRef]:
+        """Return the TVs whose policies pin a BV."""
+        return self.kept.of("pins", self.policies, _pins).get(bv, frozenset())
 
     def unused(self, bv: RegisteredVolume) -> bool:
         """Tell whether a BV may be allocated: nothing uses it, in the catalog or on the array, and it is explained."""
@@ -206,3 +256,35 @@ class World:
         if backup.disk is not None and backup.disk.state is DiskState.BORROWED:
             return "borrowed until its tape copy is written"
         return "a generation that waits to be dropped"
+
+
+def _by_end(sessions: Mapping[tuple[VolumeRef, VolumeRef], Session]) -> dict[VolumeRef, tuple[Session, ...]]:
+    ends: dict[VolumeRef, list[Session]] = defaultdict(list)
+    for key, session in sessions.items():
+        for end in dict.fromkeys(key):
+            ends[end].append(session)
+    return {end: tuple(found) for end, found in ends.items()}
+
+
+def _bvs(volumes: Mapping[VolumeRef, RegisteredVolume]) -> tuple[RegisteredVolume, ...]:
+    found = [volume for volume in volumes.values() if volume.role is Role.BACKUP]
+    return tuple(sorted(found, key=lambda volume: volume.ref))
+
+
+def _size(volume: Volume) -> tuple[int, int]:
+    return volume.blocks, volume.block_size
+
+
+def _bvs_by_size(volumes: Mapping[VolumeRef, RegisteredVolume]) -> dict[tuple[int, int], list[RegisteredVolume]]:
+    sizes: dict[tuple[int, int], list[RegisteredVolume]] = defaultdict(list)
+    for bv in _bvs(volumes):
+        sizes[_size(bv.volume)].append(bv)
+    return dict(sizes)
+
+
+def _pins(policies: Mapping[VolumeRef, Policy]) -> dict[VolumeRef, frozenset[VolumeRef]]:
+    pins: dict[VolumeRef, set[VolumeRef]] = defaultdict(set)
+    for policy in policies.values():
+        for bv in policy.pinned:
+            pins[bv].add(policy.tv)
+    return {bv: frozenset(tvs) for bv, tvs in pins.items()}
