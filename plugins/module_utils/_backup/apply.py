@@ -123,7 +123,7 @@ def _send_copies(work: Operation, world: World, copies: Sequence[Copy]) -> dict[
     fresh = [(s.copy_type, world.pair(s.tv, s.bv)) for s in copies if isinstance(s, StartCopy)]
     known = [(s.copy_type, world.pair(s.tv, s.bv)) for s in copies if isinstance(s, ResumeCopy)]
     answers: dict[Key, Optional[BackupError]] = {}
-    answers.update(send(work, fresh, lambda array, copy_type, pairs: array.start(copy_type, pairs), creates=True))
+    answers.update(send(work, fresh, lambda array, copy_type, pairs: array.start(copy_type, pairs)))
     answers.update(send(work, known, lambda array, copy_type, pairs: array.resume(copy_type, pairs)))
     return {step: answers[(step.tv, step.bv)] for step in copies}
 

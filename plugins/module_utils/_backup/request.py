@@ -42,12 +42,11 @@ CONFIRM = Wait(interval=0.5, timeout=SETTLED.total_seconds())
 CHUNK = 5
 
 
-def send(
-    work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send, *, creates: bool = False
-) -> dict[Key, Optional[BackupError]]:
+def send(work: Operation, pairs: Sequence[tuple[CopyType, Pair]], action: Send) -> dict[Key, Optional[BackupError]]:
     """Send an action for pairs, grouped by the source's array and the copy type; answer an error or None for each.
 
-    :param creates: whether it makes sessions: an array may take lists for that and not for changing them.
+    An array gets all of its pairs at once, lists or not: where it answers with jobs, one look at its sessions then
+    tells of them all. Requests are sent one after another, each fenced by itself (``acting``).
 
     Whatever concerns the whole (the array cannot be reached) is raised: the journal's entries stay open then.
     """
@@ -57,12 +56,9 @@ def send(
     answers: dict[Key, Optional[BackupError]] = {}
     for (_serial, copy_type), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1].value)):
         array = work.ctx.array_of(group[0].source.ref)
-        capabilities = array.capabilities()
-        size = len(group) if (capabilities.create_list if creates else capabilities.modify_list) else CHUNK
-        for start in range(0, len(group), size):
-            with array.guarded(work.acting):
-                outcomes = action(array, copy_type, group[start : start + size])
-            answers.update((outcome.pair.key, outcome.error) for outcome in outcomes)
+        with array.guarded(work.acting):
+            outcomes = action(array, copy_type, group)
+        answers.update((outcome.pair.key, outcome.error) for outcome in outcomes)
     return answers
 
 

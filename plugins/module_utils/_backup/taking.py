@@ -223,10 +223,8 @@ def _send(run: _Run, steps: Sequence[Taking]) -> dict[Key, Optional[BackupError]
     plain = [step for step in snaps if step.copy_type is not CopyType.QUICK_OPC]
     again = [step for step in snaps if step.resume]
     answers = dict(send(run.work, pairs(splits), lambda array, kind, wanted: array.suspend(kind, wanted)))
-    answers.update(send(run.work, pairs(plain), lambda array, kind, wanted: array.start(kind, wanted), creates=True))
-    answers.update(
-        send(run.work, pairs(tracked), lambda array, kind, wanted: array.start(kind, wanted, track=True), creates=True)
-    )
+    answers.update(send(run.work, pairs(plain), lambda array, kind, wanted: array.start(kind, wanted)))
+    answers.update(send(run.work, pairs(tracked), lambda array, kind, wanted: array.start(kind, wanted, track=True)))
     answers.update(send(run.work, pairs(again), lambda array, kind, wanted: array.resume(kind, wanted)))
     return answers
 
