@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Optional
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.context import Context
@@ -43,6 +44,7 @@ class Operation:
     mates: frozenset[VolumeRef] = frozenset()
     _renewed: float = field(default=0.0)
     sent: bool = False
+    _soonest: Optional[tuple[Sequence[Lease], Optional[datetime]]] = field(default=None, repr=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Records]:
@@ -89,7 +91,11 @@ class Operation:
         return self._left(clock.now())
 
     def _left(self, now: datetime) -> float:
-        return min(((one.expires_at - now).total_seconds() for one in self.leases), default=self.ctx.lease_seconds)
+        # Asked twice a request: the soonest end is looked for once, until the leases are renewed.
+        if self._soonest is None or self._soonest[0] is not self.leases:
+            self._soonest = (self.leases, min((one.expires_at for one in self.leases), default=None))
+        until = self._soonest[1]
+        return self.ctx.lease_seconds if until is None else (until - now).total_seconds()
 
     def intend(self, records: Records, steps: Sequence[ArrayStep]) -> list[JournalEntry]:
         """Journal what is about to happen, in the caller's transaction."""
