@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask for lists, pay once (DESIGN.md): the requests of one eternus_sync, counted by the simulated array itself."""
+"""Ask for lists, pay once (DESIGN.md): the requests of one task, counted by the simulated array itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(simulated_array: Simulated, tmp_path: Path, lists: bool) -> Any:
     url = f"sqlite:///{tmp_path}/catalog.db"
     tvs = [f"tv{number:03}" for number in range(sum(COUNTS))]
     bvs = [f"bv{number:03}" for number in range(sum(COUNTS))]
-    simulated_array.create_volumes(*tvs, *bvs, size=MIB // 4)
+    simulated_array.door("POST", "volumes", [{"name": name, "size": MIB // 4} for name in [*tvs, *bvs]])
 
     def call(module: str, **options: Any) -> dict[str, Any]:
         reach = {} if module == "eternus_policy" else simulated_array.args()
@@ -40,8 +40,15 @@ def run(simulated_array: Simulated, tmp_path: Path, lists: bool) -> Any:
 
     call("eternus_volume", volumes=tvs, role="transaction")
     call("eternus_volume", volumes=bvs, role="backup")
-    call("eternus_policy", policies=[{"volume": tv, "generations": 1, "media": "disk"} for tv in tvs], strict=False)
+    plain = [{"volume": tv, "generations": 1, "media": "disk"} for tv in tvs]
+    call("eternus_policy", policies=plain, strict=False)
     return call
+
+
+def _looks(array: Simulated) -> int:
+    """Return how often the sessions, or a job, were looked at."""
+    asked = array.counters()["requests"]
+    return int(asked.get("EnumerateInstances", 0) + asked.get("GetInstance", 0))
 
 
 def test_a_start_of_n_pairs_takes_n_plus_6_requests_or_8_with_lists(
@@ -69,3 +76,38 @@ def test_one_poll_reads_all_sessions_however_many_wait(simulated_array: Simulate
     assert result["looks"] > 1
     others = simulated_array.requests() - result["looks"]
     assert others <= 6
+
+
+@pytest.mark.parametrize("suspend", [True, False], ids=["suspended", "plain"])
+@pytest.mark.parametrize("jobs", [False, True], ids=["at once", "by jobs"])
+def test_a_group_of_n_takes_n_plus_6_requests_or_8_with_lists_and_looks_do_not_grow_with_it(
+    simulated_array: Simulated, run: Any, lists: bool, suspend: bool, jobs: bool
+) -> None:
+    names = [f"tv{number:03}" for number in range(20)]
+    policies = [{"volume": tv, "generations": 1, "media": "disk", "suspend": suspend, "group": "erp"} for tv in names]
+    run("eternus_policy", policies=policies, strict=False)
+    simulated_array.knobs(copy_rate=0, jobs="always" if jobs else "never", job_seconds=0.05)
+    for module, options, most in (
+        ("eternus_sync", {"volumes": names, "state": "started"}, 20 + 6),
+        ("eternus_sync", {"volumes": names, "state": "equivalent", "poll_interval": 0.1}, 6),
+        ("eternus_backup", {"groups": ["erp"], "max_skew": "600s"}, (20 if suspend else 40) + 6),
+    ):
+        simulated_array.reset_counters()
+        run(module, **options)
+        looks = _looks(simulated_array)
+        assert looks <= 12
+        assert simulated_array.requests() - looks <= (8 if lists else most)
+
+
+def test_a_thousand_other_volumes_in_the_array_cost_no_request(
+    simulated_array: Simulated, run: Any, lists: bool
+) -> None:
+    def started(name: str) -> int:
+        simulated_array.reset_counters()
+        run("eternus_sync", volumes=[name], state="started")
+        return simulated_array.requests()
+
+    before = started("tv000")
+    others = [{"name": f"other{number}", "size": MIB // 16} for number in range(1000)]
+    simulated_array.door("POST", "volumes", others)
+    assert abs(started("tv001") - before) <= 1

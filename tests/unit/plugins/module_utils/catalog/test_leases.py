@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.interface import Conflict
 from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import JournalEntry, StepState
@@ -57,6 +58,23 @@ def test_tokens_never_repeat_also_after_a_lease_was_given_back(catalog):
     with pytest.raises(BackupError) as caught, catalog.begin() as records:
         records.fence(first)
     assert caught.value.error_class is ErrorClass.BUSY
+
+
+def test_a_fence_of_hundreds_of_leases_is_one_count_and_misses_none(catalog):
+    names = [f"tv:{number:03}" for number in range(500)]
+    with catalog.begin() as records:
+        leases = records.take_leases(names, "first", NOW, 60)
+    sent = []
+    with catalog.begin() as records:
+        sa.event.listen(records._connection, "before_cursor_execute", lambda _c, _k, text, *_more: sent.append(text))
+        records.fence(leases)
+        assert len(sent) == 1
+        assert "count(" in sent[0].lower()
+        records.take_leases(names[250:251], "second", NOW + timedelta(seconds=61), 60)
+        with pytest.raises(BackupError) as caught:
+            records.fence(leases)
+    assert caught.value.error_class is ErrorClass.BUSY
+    assert "tv:250 is held by second" in caught.value.message
 
 
 def test_a_lease_given_back_meanwhile_fences_its_owner(catalog):
