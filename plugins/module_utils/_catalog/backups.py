@@ -216,7 +216,7 @@ def unfinished() -> sa.ColumnElement[bool]:
 
     The value stands in the statement, so that SQLite sees that the index of unfinished legs serves.
     """
-    return tables().tapes.c.state != sa.literal_column(f"'{TapeState.WRITTEN.value}'")
+    return tables().tapes.c.state != sa.literal_column("'written'")
 
 
 def _joined(copies: sa.Table, backups: sa.Table) -> sa.Select[Any]:

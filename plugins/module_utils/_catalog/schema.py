@@ -98,6 +98,7 @@ class Tables:
         _index(self.backups, *_ref("tv"), "point_in_time", "id")
         _index(self.parts, "barcode")
         _index(self.journal, "sequence", where=self.journal.c.state == "intended")
+        _index(self.leases, "token")
         _index(self.cartridges, "pool")
         _index(self.tests, *_ref("tv"), "tested_at")
         _index(self.tapes, "backup_id", "state", where=self.tapes.c.state != "written")

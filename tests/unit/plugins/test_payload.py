@@ -28,17 +28,17 @@ def _packages(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
-def test_a_module_ships_at_most_102_kb_if_it_reads_130_if_it_does_tape_without_an_array_200_else(file: Path) -> None:
+def test_a_module_ships_at_most_110_kb_if_it_reads_130_if_it_does_tape_without_an_array_200_else(file: Path) -> None:
     tape = file.stem.startswith("tape_") and UTILS / "_array" / "wbem.py" not in reachable(file)
-    # Narrow reads of a long history cost 2 KB of code, and save reading 1,000 backups of each volume.
-    most = 102 if file.stem.endswith("_info") else 130 if tape else 200
+    # Narrow reads of a long history, and answers taken apart as they come, are 10 KB that save much more each task.
+    most = 110 if file.stem.endswith("_info") else 130 if tape else 200
     shipped = shipped_bytes(file)
     assert shipped <= most * KB, f"{file.stem}: {shipped} bytes of {source_bytes(file)} of source"
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
-def test_a_module_never_needs_more_than_500_kb_of_source(file: Path) -> None:
-    assert source_bytes(file) <= 500 * KB
+def test_a_module_never_needs_more_than_520_kb_of_source(file: Path) -> None:
+    assert source_bytes(file) <= 520 * KB
 
 
 def test_what_every_module_needs_imports_no_adapter() -> None:
