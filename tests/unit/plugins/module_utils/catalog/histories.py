@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -70,7 +69,7 @@ def restore_tests_of(draw: Any, history: list[Backup]) -> list[RestoreTest]:
 
 
 @contextmanager
-def holding(history: list[Backup], tests: list[RestoreTest] = []) -> Iterator[SqlRecords]:  # noqa: B006
+def holding(history: list[Backup], tests: Sequence[RestoreTest] = ()) -> Iterator[SqlRecords]:
     """Open a catalog in memory that holds these, with both TVs registered."""
     door = EmptyDoor()
     engine = door.engine()
@@ -83,7 +82,7 @@ def holding(history: list[Backup], tests: list[RestoreTest] = []) -> Iterator[Sq
         engine.dispose()
 
 
-def put(records: SqlRecords, history: list[Backup], tests: list[RestoreTest]) -> None:
+def put(records: SqlRecords, history: list[Backup], tests: Sequence[RestoreTest]) -> None:
     """Write a history into an empty catalog."""
     records.put_volumes([registered(number, Role.TRANSACTION) for number in (1, 2)])
     records.put_volumes([registered(number) for number in range(10, 30)])
