@@ -38,7 +38,7 @@ DAY = timedelta(days=1)
 
 
 @st.composite
-def histories(draw: Any) -> list[Backup]:
+def histories(draw: st.DrawFn) -> list[Backup]:
     """Draw up to twelve backups of TVs 1 and 2, each with a copy somewhere; BV 10 + n for the n-th."""
     found = []
     for number in range(draw(st.integers(0, 12))):
@@ -57,7 +57,7 @@ def histories(draw: Any) -> list[Backup]:
 
 
 @st.composite
-def restore_tests_of(draw: Any, history: list[Backup]) -> list[RestoreTest]:
+def restore_tests_of(draw: st.DrawFn, history: list[Backup]) -> list[RestoreTest]:
     """Draw restore tests of backups, good and bad, from disk and tape; some of backups that have gone."""
     found = []
     for number in range(draw(st.integers(0, 3)) if history else 0):
