@@ -24,7 +24,6 @@ from ansible.module_utils.common.json import AnsibleJSONEncoder
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible.vars.clean import remove_internal_keys
 
 from ansible_collections.eternus.backup.plugins.plugin_utils._forked import Ended, run_forked
 from ansible_collections.eternus.backup.plugins.plugin_utils._prepared import entry
@@ -115,8 +114,7 @@ def _result(name: str, ended: Ended) -> dict[str, Any]:
                 result: dict[str, Any] = json.loads(line)
             except ValueError:
                 continue
-            remove_internal_keys(result)
-            return result
+            return {key: value for key, value in result.items() if not key.startswith("_ansible_")}
     return _died(name, ended)
 
 
