@@ -11,7 +11,7 @@
 CHECK = .venv/bin/python scripts/check.py
 
 .PHONY: fault-array help env lint types package sanity integration units trace coverage test build demo bench bench-tape scale fault fuzz soak audit format
-.PHONY: clean integration-modules
+.PHONY: clean
 
 help:
 	@echo 'make env | test | tape-test | demo | build | bench | bench-tape | scale | fault | fuzz | soak | audit | clean'
@@ -25,10 +25,6 @@ test: env
 
 lint types package sanity integration units trace coverage: env
 	@$(CHECK) $@
-
-# All targets with a process for each module, where they would run in forks of Ansible's workers.
-integration-modules: env
-	@ETERNUS_IN_PROCESS=0 $(CHECK) integration
 
 # In the tape bed: Linux's own SCSI tape stack in User-Mode-Linux. SUITES="own tgt" runs only these.
 tape-test: env

@@ -16,18 +16,9 @@ from runner import BIN, BUILD, Step, environment, measured, report, run
 
 WORKERS = 3  # on two cores: tests wait for copies, polls, and processes that begin and end
 
-#: Modules run in forks of Ansible's workers where they may (plugins/plugin_utils/_in_process.py); so they do not.
-SWITCH = "ETERNUS_IN_PROCESS"
-#: Targets that run this way too in every run: what is seen of a module's process, and what each kind of result is.
-BOTH_WAYS = ("secrets", "info", "eternus_policy")
-
 
 def integration() -> Step:
-    """Run every integration target (or those that TARGETS names), three at a time, the longest first.
-
-    Some run twice: with modules in forks, and with modules as processes of their own. ``ETERNUS_IN_PROCESS=0`` runs
-    all in the second way only.
-    """
+    """Run every integration target (or those that TARGETS names), three at a time, the longest first."""
     step = Step("integration")
     found = targets.discover()
     if not found:
@@ -36,15 +27,10 @@ def integration() -> Step:
     for name in wanted:
         if name not in found:
             step.failures.append(f"{name}: no such target")
-    forks, processes = environment(), environment(**{SWITCH: "0"})
+    env = environment()
     with ThreadPoolExecutor(WORKERS) as pool:
-        names = targets.longest_first([name for name in found if not wanted or name in wanted])
-        if os.environ.get(SWITCH) == "0":
-            running = {pool.submit(targets.run_target, name, processes): name for name in names}
-        else:
-            running = {pool.submit(targets.run_target, name, forks): name for name in names}
-            for name in [name for name in names if name in BOTH_WAYS]:
-                running[pool.submit(targets.run_target, name, processes, "-modules")] = f"{name}-modules"
+        names = [name for name in found if not wanted or name in wanted]
+        running = {pool.submit(targets.run_target, name, env): name for name in targets.longest_first(names)}
         for future in as_completed(running):
             name, done = running[future], future.result()
             report(f"target {name}", done, done.code == 0)

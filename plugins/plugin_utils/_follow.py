@@ -16,12 +16,11 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Optional
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock
-from ansible_collections.eternus.backup.plugins.plugin_utils._in_process import InProcessAction
 from ansible_collections.eternus.backup.plugins.plugin_utils._moved import Moved, Track
-from ansible_collections.eternus.backup.plugins.plugin_utils._prepared import CATALOG, prepare
 from ansible_collections.eternus.backup.plugins.plugin_utils._progress_view import view_of
 
 #: Seconds after which ansible-core ends what runs in the background: longer than any library is busy with one task.
@@ -34,12 +33,12 @@ WRAPPING = ("started", "finished", "ansible_job_id", "results_file", "stdout", "
 display = Display()
 
 
-class FollowedAction(InProcessAction):
-    """An action plugin for a module with the option ``progress``.
+class FollowedAction(ActionBase):
+    """An action plugin for a module with the option ``progress``."""
 
-    The module has a process of its own, since it outlives the one that follows it; the looks are done in forks.
-    """
-
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = True
     #: The module's full name, what is shown while there are no figures, and what it returns by a name that async uses.
     module = ""
     doing = ""
@@ -56,10 +55,13 @@ class FollowedAction(InProcessAction):
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         """Run the module; with ``progress``, show how far it is."""
-        if not self._follows():
-            return super().run(tmp, task_vars)
-        result: dict[str, Any] = super(InProcessAction, self).run(tmp, task_vars)
-        result.update(self._followed(task_vars or {}))
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        values = task_vars or {}
+        if self._follows():
+            result.update(self._followed(values))
+        else:
+            background = bool(self._task.async_val) and not self._connection.has_native_async
+            result.update(self._execute_module(module_name=self.module, task_vars=values, wrap_async=background))
         return result
 
     def _follows(self) -> bool:
@@ -74,7 +76,6 @@ class FollowedAction(InProcessAction):
             return job  # it did not even start, and says why
         # What ~ means may differ between the module's environment and this action.
         self._connection._shell.set_option("async_dir", str(PurePosixPath(job["results_file"]).parent))
-        prepare("eternus_backup_info", CATALOG)
         track = Track()
         hosts = len(task_vars.get("ansible_play_hosts", ()))
         host = task_vars.get("inventory_hostname", "")

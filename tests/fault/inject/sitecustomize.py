@@ -5,9 +5,7 @@
 """Death by number: what a process does to the world is counted, and at one event it is killed, just before or after.
 
 Python imports this file by itself in every process that has its directory on PYTHONPATH, so in a playbook's modules;
-a fork of the nursery (tests/unit/support/nursery.py) runs it by a prelude. Ansible's workers and the modules that run
-in forks of them inherit it, and look again at what is imported: Ansible finds a collection before anybody is asked.
-Environment:
+a fork of the nursery (tests/unit/support/nursery.py) runs it by a prelude. Environment:
 
 FAULT_LOG
     a file: each event is one JSON line; its number is that of the line, from 1, over all processes of a job. Without
@@ -219,18 +217,11 @@ def install() -> None:
     if not os.environ.get("FAULT_LOG"):
         for name in [name for name in _WATCHED if not name.endswith("._waiter")]:
             del _WATCHED[name]
-    watch = _Watch()
-    _arm(watch)
-    os.register_at_fork(after_in_child=lambda: _arm(watch))
-    if os.environ.get("FAULT_LOG"):
-        _files()
-
-
-def _arm(watch: _Watch) -> None:
-    """Patch what is imported already, and be asked first about what is not."""
     for name in [name for name in _WATCHED if name in sys.modules]:
         _WATCHED.pop(name)(sys.modules[name])
-    sys.meta_path[:] = [watch, *(finder for finder in sys.meta_path if finder is not watch)]
+    sys.meta_path.insert(0, _Watch())
+    if os.environ.get("FAULT_LOG"):
+        _files()
 
 
 if os.environ.get("FAULT_LOG") or os.environ.get("FAULT_SHIFT"):
