@@ -113,8 +113,8 @@ def _become(ends: Sequence[int], given: bytes, directory: str, program: str) -> 
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, end in enumerate((nothing, *ends[:_NOTES])):
-        os.dup2(end, number)
+    for standard, end in enumerate((nothing, *ends[:_NOTES])):
+        os.dup2(end, standard)
         os.close(end)
     sys.stdin = io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)

@@ -20,8 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Optional
 
-from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
@@ -59,7 +58,7 @@ class InProcessAction(ActionBase):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Import what the module needs: the strategy loads the class in the parent of all workers."""
         super().__init_subclass__(**kwargs)
-        if cls.module and switched_on(os.environ.get(ENVIRONMENT, True)):
+        if cls.module and switched_on(os.environ.get(ENVIRONMENT, "1")):
             _import(_python_name(cls.module), *cls.libraries)
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
@@ -91,9 +90,9 @@ class InProcessAction(ActionBase):
         task, connection = self._task, self._connection
         if connection.transport != "local" or connection.become or self._play_context.become:
             return False
-        if task.async_val or any(task.environment or ()) or C.DEFAULT_KEEP_REMOTE_FILES:
+        if task.async_val or any(task.environment or ()) or constants.DEFAULT_KEEP_REMOTE_FILES:
             return False
-        wanted = (os.environ.get(ENVIRONMENT, True), self._templar.template(task_vars.get(VARIABLE, True)))
+        wanted = (os.environ.get(ENVIRONMENT, "1"), self._templar.template(task_vars.get(VARIABLE, True)))
         return all(switched_on(one) for one in wanted) and self._same_python(task_vars)
 
     def _same_python(self, task_vars: Mapping[str, Any]) -> bool:
@@ -103,7 +102,7 @@ class InProcessAction(ActionBase):
             own = (task_vars.get("ansible_delegated_vars") or {}).get(self._task.delegate_to)
         if own is None:
             return False
-        wanted = self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=own))
+        wanted = self._templar.template(constants.config.get_config_value("INTERPRETER_PYTHON", variables=own))
         if not isinstance(wanted, str) or not Path(wanted).is_absolute():
             return False
         # A virtual environment is told by where its link lies, not by what the link leads to.
@@ -130,18 +129,18 @@ class InProcessAction(ActionBase):
 
     def _about(self, name: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Return what Ansible tells every module about its run."""
-        settings = C.config.get_config_value
+        settings = constants.config.get_config_value
         silent = settings("DEFAULT_NO_TARGET_SYSLOG", variables=task_vars)
         return {
             "_ansible_check_mode": bool(self._task.check_mode),
             "_ansible_diff": bool(self._task.diff),
             "_ansible_no_log": bool(self._task.no_log or silent),
-            "_ansible_debug": C.DEFAULT_DEBUG,
+            "_ansible_debug": constants.DEFAULT_DEBUG,
             "_ansible_verbosity": display.verbosity,
             "_ansible_version": core_version,
             "_ansible_module_name": name,
-            "_ansible_syslog_facility": task_vars.get("ansible_syslog_facility", C.DEFAULT_SYSLOG_FACILITY),
-            "_ansible_selinux_special_fs": C.DEFAULT_SELINUX_SPECIAL_FS,
+            "_ansible_syslog_facility": task_vars.get("ansible_syslog_facility", constants.DEFAULT_SYSLOG_FACILITY),
+            "_ansible_selinux_special_fs": constants.DEFAULT_SELINUX_SPECIAL_FS,
             "_ansible_socket": None,
             "_ansible_shell_executable": self._play_context.executable,
             "_ansible_keep_remote_files": False,
