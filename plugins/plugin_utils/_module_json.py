@@ -33,6 +33,7 @@ def read_result(name: str, ended: Ended, said: Mapping[str, list[Any]]) -> dict[
     if result is None:
         return _died(name, ended)
     remove_internal_keys(result)
+    _summarize(result)
     for kind, values in said.items():
         result[kind] = [*result.get(kind, []), *values]
     return {**result, "_ansible_parsed": True}
@@ -49,6 +50,20 @@ def _parsed(text: str) -> Optional[dict[str, Any]]:
             if isinstance(found, dict):
                 return found
     return None
+
+
+def _summarize(result: dict[str, Any]) -> None:
+    """Give a failure the summary of an error that ansible-core 2.19 gives it; ``failed_when`` keeps it by another name.
+
+    It is read as a module would write it: making one has no public name.
+    """
+    if result.get("failed") and "exception" not in result and _decoder() is not None:
+        event = {"__ansible_type": "Event", "msg": str(result.get("msg", "Unknown error."))}
+        try:
+            summary = json.loads(json.dumps({"__ansible_type": "ErrorSummary", "event": event}), cls=_decoder())
+        except (TypeError, ValueError):
+            return  # a later ansible-core writes it otherwise, and makes one by itself where it needs it
+        result["exception"] = summary
 
 
 def _decoder() -> Any:

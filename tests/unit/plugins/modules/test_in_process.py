@@ -87,6 +87,11 @@ def test_results_are_those_of_the_module(site: Site, tmp_path: Path) -> None:
         },
         {POLICY: {**catalog, "policies": "{{ [dict(volume=item, media='disk')] }}"}, "loop": site.names("tv", "tv2")},
         {**declare, "no_log": True},
+        {
+            POLICY: {**catalog, "policies": [{"volume": "nobody"}]},
+            "register": "one",
+            "failed_when": "one is not failed",
+        },
         {INFO: {**site.array.args(), "gather_subset": ["array", "pools"]}},
         {INFO: {**site.array.args(), "password": "a wrong one"}},
         {BACKUP_INFO: {**site.array.args(), **catalog, "gather_subset": ["policies"]}},
@@ -98,7 +103,7 @@ def test_results_are_those_of_the_module(site: Site, tmp_path: Path) -> None:
         [number for number, one in enumerate(here.results) if one.get(how)] for how in ("changed", "failed")
     )
     assert changed[:2] == [0, 1]
-    assert {3, 4, 5, 10, 12} <= set(failed)
+    assert {3, 4, 5, 11, 13} <= set(failed)
     assert here.results[0]["diff"] == here.results[1]["diff"]
     assert here.results[6]["warnings"]
     assert "invocation" in here.results[2]
