@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,11 @@ LINE_SECONDS = 30.0
 #: A task runs in a forked worker whose stdout is /dev/null. The strategy imports the action plugin in the parent, where
 #: stdout is still the user's.
 IMPORTED_ON_TTY = sys.stdout.isatty()
+
+# Display leaves it to the buffer when a line reaches a log file: with a task of hours, after hours. Imported in the
+# parent, this has every line written when it is told; pseudo terminals (Tower's) do so anyway.
+if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(line_buffering=True)
 
 
 class Write(Protocol):

@@ -20,6 +20,9 @@ from ansible_collections.eternus.backup.plugins.module_utils._array.cim import N
 
 _OPEN, _CLOSE = b"<VALUE.NAMEDINSTANCE>", b"</VALUE.NAMEDINSTANCE>"
 
+#: Bytes of the largest instance that is waited for; ours have some 2,000.
+_LARGEST = 1 << 20
+
 #: The largest number of a type, plus one.
 _NUMBERS = {f"uint{bits}": 1 << bits for bits in (8, 16, 32, 64)}
 _DIGITS = frozenset("0123456789")
@@ -94,6 +97,7 @@ class Taker:
         self._found: Optional[list[Row]] = None
         self._held = b""
         self._looked = 0
+        self._through = False
         self._same: dict[str, str] = {}
 
     @contextmanager
@@ -109,13 +113,13 @@ class Taker:
 
     def begin(self) -> None:
         """Forget what an earlier answer brought: the request is sent once more."""
-        self._held, self._looked = b"", 0
+        self._held, self._looked, self._through = b"", 0, False
         if self._found is not None:
             self._found.clear()
 
     def feed(self, part: bytes) -> bytes:
         """Return what remains of a part; the beginning of an instance is held until the rest comes."""
-        if self._found is None:
+        if self._found is None or self._through:
             return part
         held, begun, out = self._held + part, 0, []
         while True:
@@ -126,7 +130,8 @@ class Taker:
                 break
             last = held.find(_CLOSE, max(first, self._looked))
             if last < 0:
-                kept, self._looked = first, len(held) - first - len(_CLOSE)
+                self._through = len(held) - first > _LARGEST
+                kept, self._looked = len(held) if self._through else first, len(held) - first - len(_CLOSE)
                 break
             last += len(_CLOSE)
             out.append(held[begun:first])

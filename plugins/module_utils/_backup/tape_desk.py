@@ -114,7 +114,7 @@ class Heartbeat:
     def __init__(self, ctx: Context, leases: Sequence[Lease]) -> None:
         self._ctx = ctx
         self._leases = leases
-        self._last = ctx.clock.monotonic()
+        self._told = ctx.clock.monotonic()
         self._lock = Lock()
         self._over = Event()
 
@@ -126,7 +126,6 @@ class Heartbeat:
                 leases = records.renew_leases(self._leases, self._ctx.clock.now(), self._ctx.lease_seconds)
                 yield records
             self._leases = leases
-            self._last = self._ctx.clock.monotonic()
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -146,9 +145,12 @@ class Heartbeat:
                 pass
 
     def due(self) -> bool:
-        """Tell whether it is time to record progress."""
-        interval = min(PROGRESS_SECONDS, self._ctx.lease_seconds / 8)
-        return self._ctx.clock.monotonic() - self._last >= interval
+        """Tell whether it is time to record progress; who is told so does it."""
+        now = self._ctx.clock.monotonic()
+        if now - self._told < min(PROGRESS_SECONDS, self._ctx.lease_seconds / 8):
+            return False
+        self._told = now
+        return True
 
     def end(self, records: Records) -> None:
         """Give the leases back, in the caller's transaction."""

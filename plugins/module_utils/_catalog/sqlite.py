@@ -140,6 +140,7 @@ class SqliteDoor:
                 with self.writing(engine) as connection:
                     upgrade(connection, self.where)
                 engine.dispose()
+                door._open().close()  # turns it to its log while nobody else can be in the way
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)
         finally:

@@ -158,15 +158,16 @@ def main_job(job: Job, at: dict[str, object]) -> None:
 
 @contextmanager
 def reader_of(catalog: Path) -> Iterator[None]:
-    """Have the catalog open as soon as it is there, until the block ends."""
+    """Have the catalog open as soon as it is there and has its log, until the block ends."""
     ended = threading.Event()
 
     def read() -> None:
-        while not catalog.exists() and not ended.wait(0.05):
-            pass
-        with closing(sqlite3.connect(f"file:{quote(str(catalog))}?mode=ro", uri=True)) as reader:
-            reader.execute("SELECT count(*) FROM sqlite_master").fetchall()
-            ended.wait()
+        while not ended.wait(0.05):
+            if catalog.exists():
+                with closing(sqlite3.connect(f"file:{quote(str(catalog))}?mode=ro", uri=True)) as reader:
+                    if reader.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+                        reader.execute("SELECT count(*) FROM sqlite_master").fetchall()
+                        ended.wait()
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()

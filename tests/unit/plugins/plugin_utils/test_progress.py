@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +171,17 @@ def test_a_restore_is_as_far_as_its_targets_marker_says() -> None:
         {"volume": "undo", "undefined": None},
     ]
     assert moved_by_restores({"volumes": rows}) == (Moved("oradata", "oradata", 1048576, 4194304),)
+
+
+def test_a_line_reaches_a_log_file_when_it_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "nightly.log"
+    program = f"import os, {_progress_view.__name__}; print('4.2 of 25.2 MB'); os._exit(0)"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with log.open("w") as file:
+        subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=file,
+            check=True,
+            env={**buffered, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    assert log.read_text() == "4.2 of 25.2 MB\n"

@@ -131,3 +131,13 @@ def test_rows_are_what_pywbem_reads(simulated_array: Simulated) -> None:
     assert [real(one.path) for one in found] == [one.path for one in plain]
     for name in ("ElementName", "BlockSize", "Purpose"):
         assert [one.get(name) for one in found] == [one.get(name) for one in plain]
+
+
+def test_an_instance_without_an_end_is_not_waited_for_and_goes_on_as_it_is() -> None:
+    taker, part = Taker(), b"x" * (1 << 16)
+    with taker.taking() as found:
+        begun = taker.feed(b"<IRETURNVALUE><VALUE.NAMEDINSTANCE>")
+        waited = [taker.feed(part) for _number in range(32)]
+        assert taker.feed(part) == part
+        assert b"".join([begun, *waited]) == b"<IRETURNVALUE><VALUE.NAMEDINSTANCE>" + part * 32
+    assert found == []

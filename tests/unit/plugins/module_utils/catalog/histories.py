@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -39,7 +38,7 @@ DAY = timedelta(days=1)
 
 
 @st.composite
-def histories(draw: Any) -> list[Backup]:
+def histories(draw: st.DrawFn) -> list[Backup]:
     """Draw up to twelve backups of TVs 1 and 2, each with a copy somewhere; BV 10 + n for the n-th."""
     found = []
     for number in range(draw(st.integers(0, 12))):
@@ -58,7 +57,7 @@ def histories(draw: Any) -> list[Backup]:
 
 
 @st.composite
-def restore_tests_of(draw: Any, history: list[Backup]) -> list[RestoreTest]:
+def restore_tests_of(draw: st.DrawFn, history: list[Backup]) -> list[RestoreTest]:
     """Draw restore tests of backups, good and bad, from disk and tape; some of backups that have gone."""
     found = []
     for number in range(draw(st.integers(0, 3)) if history else 0):
@@ -70,7 +69,7 @@ def restore_tests_of(draw: Any, history: list[Backup]) -> list[RestoreTest]:
 
 
 @contextmanager
-def holding(history: list[Backup], tests: list[RestoreTest] = []) -> Iterator[SqlRecords]:  # noqa: B006
+def holding(history: list[Backup], tests: Sequence[RestoreTest] = ()) -> Iterator[SqlRecords]:
     """Open a catalog in memory that holds these, with both TVs registered."""
     door = EmptyDoor()
     engine = door.engine()
@@ -83,7 +82,7 @@ def holding(history: list[Backup], tests: list[RestoreTest] = []) -> Iterator[Sq
         engine.dispose()
 
 
-def put(records: SqlRecords, history: list[Backup], tests: list[RestoreTest]) -> None:
+def put(records: SqlRecords, history: list[Backup], tests: Sequence[RestoreTest]) -> None:
     """Write a history into an empty catalog."""
     records.put_volumes([registered(number, Role.TRANSACTION) for number in (1, 2)])
     records.put_volumes([registered(number) for number in range(10, 30)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import sqlalchemy as sa
@@ -37,7 +37,7 @@ from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.
 )
 from ansible_collections.eternus.backup.tests.unit.plugins.module_utils.catalog.samples import NOW, backup, copy, ref
 
-Few = Collection[VolumeRef] | None
+Few = Optional[Collection[VolumeRef]]
 
 
 def verified(one: Backup) -> bool:
