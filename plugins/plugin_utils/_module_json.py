@@ -35,7 +35,7 @@ def read_result(name: str, ended: Ended, said: Mapping[str, list[Any]]) -> dict[
     _summarize(result)
     for kind, values in said.items():
         result[kind] = [*result.get(kind, []), *values]
-    return {**result, "_ansible_parsed": True}
+    return result
 
 
 def _parsed(text: str) -> Optional[dict[str, Any]]:
@@ -80,5 +80,4 @@ def _died(name: str, ended: Ended) -> dict[str, Any]:
         "module_stdout": ended.out,
         "module_stderr": ended.err,
         "rc": ended.code,
-        "_ansible_parsed": False,
     }
