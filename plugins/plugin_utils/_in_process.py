@@ -131,7 +131,10 @@ class InProcessAction(ActionBase):
         """Return what Ansible tells every module about its run."""
         settings = constants.config.get_config_value
         silent = settings("DEFAULT_NO_TARGET_SYSLOG", variables=task_vars)
+        known = hasattr(constants, "TARGET_LOG_INFO")  # from ansible-core 2.17 on
+        log = {"_ansible_target_log_info": settings("TARGET_LOG_INFO", variables=task_vars)} if known else {}
         return {
+            **log,
             "_ansible_check_mode": bool(self._task.check_mode),
             "_ansible_diff": bool(self._task.diff),
             "_ansible_no_log": bool(self._task.no_log or silent),
@@ -146,8 +149,6 @@ class InProcessAction(ActionBase):
             "_ansible_keep_remote_files": False,
             "_ansible_tmpdir": None,
             "_ansible_remote_tmp": self.get_shell_option("remote_tmp", default="~/.ansible/tmp"),
-            "_ansible_ignore_unknown_opts": False,
-            "_ansible_target_log_info": settings("TARGET_LOG_INFO", variables=task_vars),
         }
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ansible.module_utils.common import json as core_json
-from ansible.vars.clean import remove_internal_keys
 
 from ansible_collections.eternus.backup.plugins.plugin_utils._fork import Ended
 
@@ -32,11 +31,11 @@ def read_result(name: str, ended: Ended, said: Mapping[str, list[Any]]) -> dict[
     result = _parsed(ended.out)
     if result is None:
         return _died(name, ended)
-    remove_internal_keys(result)
+    result = {key: value for key, value in result.items() if not key.startswith("_ansible_")}
     _summarize(result)
     for kind, values in said.items():
         result[kind] = [*result.get(kind, []), *values]
-    return {**result, "_ansible_parsed": True}
+    return result
 
 
 def _parsed(text: str) -> Optional[dict[str, Any]]:
@@ -81,5 +80,4 @@ def _died(name: str, ended: Ended) -> dict[str, Any]:
         "module_stdout": ended.out,
         "module_stderr": ended.err,
         "rc": ended.code,
-        "_ansible_parsed": False,
     }
