@@ -17,9 +17,9 @@ from runner import BIN, BUILD, Step, environment, measured, report, run
 WORKERS = 3  # on two cores: tests wait for copies, polls, and processes that begin and end
 
 
-#: Targets that run once more with every module as a process of its own, as on a host that is not this one: an array's
-#: long waits, tape, roles with hooks would only cost time again; ``IN_PROCESS=0`` runs all of them that way.
-APART = ("eternus_policy", "secrets")
+#: Targets that ``make test`` runs once more with every module as a process of its own, as on a host that is not this
+#: one: a policy, reads, waits, and what a run leaves behind. ``IN_PROCESS=0`` runs all of them that way.
+APART = ("secrets", "eternus_sync", "info", "eternus_policy")
 
 
 def integration() -> Step:
@@ -35,14 +35,16 @@ def integration() -> Step:
     for name in wanted:
         if name not in found:
             step.failures.append(f"{name}: no such target")
-    here, apart = environment(), environment(ETERNUS_IN_PROCESS="0")
-    usual = apart if os.environ.get("IN_PROCESS") == "0" else here
+    forks = os.environ.get("IN_PROCESS") != "0"
+    runs = [(name, forks) for name in found if not wanted or name in wanted]
+    if forks and not wanted:
+        runs += [(name, False) for name in APART]
     with ThreadPoolExecutor(WORKERS) as pool:
-        names = targets.longest_first([name for name in found if not wanted or name in wanted])
-        running = {pool.submit(targets.run_target, name, usual): name for name in names}
-        if usual is here and not wanted:
-            for name in targets.longest_first([name for name in found if name in APART]):
-                running[pool.submit(targets.run_target, name, apart, "-apart")] = f"{name}, as modules"
+        running = {}
+        for name, here in sorted(runs, key=lambda one: targets.place(one[0])):
+            env = environment() if here else environment(ETERNUS_IN_PROCESS="0")
+            told = name if here else f"{name} (as modules)"
+            running[pool.submit(targets.run_target, name, env, "" if here else "-as-modules")] = told
         for future in as_completed(running):
             name, done = running[future], future.result()
             report(f"target {name}", done, done.code == 0)

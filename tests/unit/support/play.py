@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,16 +63,56 @@ class Played:
         return self.text.count(HERE)
 
 
-def play(
+class Playing:
+    """A play that runs: ``process`` leads a process group of its own; all that it writes goes to a file."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
+        self._out, self._kept = directory / "out.txt", directory / "results.jsonl"
+        self._kept.unlink(missing_ok=True)
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "-i", "hosts.yml", "play.yml"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**env, "KEPT_RESULTS": str(self._kept)},
+                cwd=directory,
+                start_new_session=True,
+            )
+
+    def left(self) -> list[int]:
+        """Return the processes of this play that are still there, by the environment that they were started with."""
+        mark, found = f"KEPT_RESULTS={self._kept}".encode(), []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    def ended(self, timeout: float = 120) -> Played:
+        """Wait for its end; after so many seconds its process group is killed."""
+        try:
+            code = self.process.wait(timeout)
+        finally:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        lines = self._kept.read_text(encoding="utf-8").splitlines() if self._kept.exists() else []
+        return Played(code, self._out.read_text(encoding="utf-8"), [json.loads(line) for line in lines])
+
+
+def begin(
     directory: Path,
     tasks: Sequence[Mapping[str, Any]],
     *,
     variables: Optional[Mapping[str, Any]] = None,
     env: Optional[Mapping[str, str]] = None,
-    timeout: float = 120,
     **more: Any,
-) -> Played:
-    """Run a play of these tasks on one host; each may fail, and the next goes on.
+) -> Playing:
+    """Begin a play of these tasks on one host; each may fail, and the next goes on.
 
     :param variables: of the host, beside those that make it local. ``env``: more variables of the process.
     :param more: more keywords of the play.
@@ -83,8 +125,6 @@ def play(
     whole = [{"hosts": "all", "gather_facts": False, "ignore_errors": True, **more, "tasks": list(tasks)}]
     (directory / "play.yml").write_text(json.dumps(whole), encoding="utf-8")
     (directory / "ansible.cfg").touch()
-    kept = directory / "results.jsonl"
-    kept.unlink(missing_ok=True)
     around = {
         "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         "ANSIBLE_CALLBACKS_ENABLED": "kept",
@@ -92,19 +132,11 @@ def play(
         "ANSIBLE_LOCAL_TEMP": str(directory / "local"),
         "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
         "ANSIBLE_NOCOLOR": "1",
-        "KEPT_RESULTS": str(kept),
         "LC_ALL": "C.UTF-8",
     }
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "-i", "hosts.yml", "play.yml"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**module_environment(), **around, **(env or {})},
-        cwd=directory,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
-    return Played(done.returncode, done.stdout, [json.loads(line) for line in lines])
+    return Playing(directory, {**module_environment(), **around, **(env or {})})
+
+
+def play(directory: Path, tasks: Sequence[Mapping[str, Any]], **more: Any) -> Played:
+    """Run such a play (see :func:`begin`) to its end."""
+    return begin(directory, tasks, **more).ended()
