@@ -36,15 +36,14 @@ def integration() -> Step:
         if name not in found:
             step.failures.append(f"{name}: no such target")
     forks = os.environ.get("IN_PROCESS") != "0"
-    runs = [(name, forks) for name in found if not wanted or name in wanted]
-    if forks and not wanted:
-        runs += [(name, False) for name in APART]
+    again = APART if forks and not wanted else ()
     with ThreadPoolExecutor(WORKERS) as pool:
         running = {}
-        for name, here in sorted(runs, key=lambda one: targets.place(one[0])):
-            env = environment() if here else environment(ETERNUS_IN_PROCESS="0")
-            told = name if here else f"{name} (as modules)"
-            running[pool.submit(targets.run_target, name, env, "" if here else "-as-modules")] = told
+        for name in targets.longest_first([name for name in found if not wanted or name in wanted]):
+            for here in (forks, False) if name in again else (forks,):
+                env = environment() if here else environment(ETERNUS_IN_PROCESS="0")
+                told = name if here else f"{name} (as modules)"
+                running[pool.submit(targets.run_target, name, env, "" if here else "-as-modules")] = told
         for future in as_completed(running):
             name, done = running[future], future.result()
             report(f"target {name}", done, done.code == 0)

@@ -56,9 +56,9 @@ def discover() -> list[str]:
     return found
 
 
-def place(name: str) -> int:
-    """Return the target's place in the order in which they begin: the longest first."""
-    return LONG.index(name) if name in LONG else len(LONG)
+def longest_first(names: list[str]) -> list[str]:
+    """Return the targets in the order in which they begin."""
+    return sorted(names, key=lambda name: LONG.index(name) if name in LONG else len(LONG))
 
 
 def _left(mark: str) -> dict[int, str]:

@@ -55,20 +55,20 @@ def run_in_fork(work: Work, *, given: bytes, directory: str, program: str) -> En
     pipes = [os.pipe() for _ in range(3)]
     pid = os.fork()
     if pid == 0:
-        for begin, _ in pipes:
+        for begin, _end in pipes:
             os.close(begin)
-        _live(work, [end for _, end in pipes], given, directory, program)
+        _live(work, [end for _begin, end in pipes], given, directory, program)
     try:
-        for _, end in pipes:
+        for _begin, end in pipes:
             os.close(end)
-        texts = _read([begin for begin, _ in pipes])
+        texts = _read([begin for begin, _end in pipes])
         ended = os.waitpid(pid, 0)[1]
         pid = 0
     finally:
         if pid:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        for begin, _ in pipes:
+        for begin, _end in pipes:
             os.close(begin)
     code = 128 + os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else os.WEXITSTATUS(ended)
     return Ended(code, texts[0], texts[1], tuple(json.loads(texts[_NOTES] or "[]")))
@@ -81,7 +81,7 @@ def _read(pipes: Sequence[int]) -> list[str]:
         for number, pipe in enumerate(pipes):
             waiting.register(pipe, selectors.EVENT_READ, number)
         while waiting.get_map():
-            for key, _ in waiting.select():
+            for key, _events in waiting.select():
                 chunk = os.read(key.fd, _CHUNK)
                 if chunk:
                     parts[key.data].append(chunk)

@@ -82,7 +82,7 @@ def test_results_are_those_of_the_module(site: Site, tmp_path: Path) -> None:
         {BACKUP_INFO: {**site.array.args(), **catalog, "gather_subset": ["policies"]}},
         {BACKUP_INFO: {"catalog_url": "nothing://of/{{ 'the' }}?kind=x"}},
     ]
-    here, _ = both_ways(site, tmp_path, tasks)
+    here, _there = both_ways(site, tmp_path, tasks)
     assert here.here == len(tasks) + 1  # the loop has two
     changed, failed = (
         [number for number, one in enumerate(here.results) if one.get(how)] for how in ("changed", "failed")
@@ -126,7 +126,7 @@ def test_a_missing_library_is_told_as_by_the_module(site: Site, tmp_path: Path) 
     fake = tmp_path / "fake" / "pywbem"
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text("raise ModuleNotFoundError('no', name='pywbem')\n", encoding="utf-8")
-    here, _ = both_ways(site, tmp_path, [{INFO: site.array.args()}], env={"PYTHONPATH": f"{tmp_path / 'fake'}:{TREE}"})
+    here, _there = both_ways(site, tmp_path, [{INFO: site.array.args()}], env={"PYTHONPATH": f"{tmp_path / 'fake'}:{TREE}"})
     assert "pywbem" in here.results[0]["msg"]
 
 
