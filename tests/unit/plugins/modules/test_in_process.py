@@ -126,7 +126,9 @@ def test_a_missing_library_is_told_as_by_the_module(site: Site, tmp_path: Path) 
     fake = tmp_path / "fake" / "pywbem"
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text("raise ModuleNotFoundError('no', name='pywbem')\n", encoding="utf-8")
-    here, _there = both_ways(site, tmp_path, [{INFO: site.array.args()}], env={"PYTHONPATH": f"{tmp_path / 'fake'}:{TREE}"})
+    here, _there = both_ways(
+        site, tmp_path, [{INFO: site.array.args()}], env={"PYTHONPATH": f"{tmp_path / 'fake'}:{TREE}"}
+    )
     assert "pywbem" in here.results[0]["msg"]
 
 
