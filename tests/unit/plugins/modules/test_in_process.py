@@ -147,6 +147,7 @@ def test_whatever_is_not_plain_is_a_module(site: Site, tmp_path: Path) -> None:
     assert done.here == 1
     assert len(done.results) >= len(tasks) + 1
     assert play(tmp_path / "play", [task], env={"ANSIBLE_KEEP_REMOTE_FILES": "1"}).here == 0
+    assert play(tmp_path / "play", [task], environment={"A": "b"}).here == 0
 
 
 def test_another_name_of_the_same_python_will_do_and_a_delegated_task_asks_its_own_host(
