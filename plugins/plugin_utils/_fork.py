@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import gc
 import io
+import itertools
 import json
 import os
 import selectors
@@ -29,6 +30,11 @@ Work = Callable[[list[dict[str, Any]]], None]
 
 _CHUNK = 65536
 _NOTES = 2
+_SIGNALLED = 128
+
+
+class Unborn(Exception):
+    """No child could be made; nothing has been run."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,16 @@ def run_in_fork(work: Work, *, given: bytes, directory: str, program: str) -> En
 
     :param work: gets a list for its notes; returns, or ends by SystemExit.
     :param given: what the child reads from ``sys.stdin``. ``directory``: where it works. ``program``: ``sys.argv[0]``.
-    :raises OSError: there is no room for another process.
+    :raises Unborn: there is no room for another process; nothing has been run.
     """
-    pipes = [os.pipe() for _ in range(3)]
-    pid = os.fork()
+    pipes: list[tuple[int, int]] = []
+    try:
+        pipes.extend(os.pipe() for _number in range(3))
+        pid = os.fork()
+    except OSError as error:
+        for end in itertools.chain(*pipes):
+            os.close(end)
+        raise Unborn(error.strerror) from error
     if pid == 0:
         for begin, _end in pipes:
             os.close(begin)
@@ -62,16 +74,24 @@ def run_in_fork(work: Work, *, given: bytes, directory: str, program: str) -> En
         for _begin, end in pipes:
             os.close(end)
         texts = _read([begin for begin, _end in pipes])
-        ended = os.waitpid(pid, 0)[1]
-        pid = 0
+        code, pid = _waited(pid), 0
     finally:
         if pid:
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            _waited(pid)
         for begin, _end in pipes:
             os.close(begin)
-    code = 128 + os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else os.WEXITSTATUS(ended)
-    return Ended(code, texts[0], texts[1], tuple(json.loads(texts[_NOTES] or "[]")))
+    notes = texts[_NOTES] if code < _SIGNALLED else ""  # else they may be broken off
+    return Ended(code, texts[0], texts[1], tuple(json.loads(notes or "[]")))
+
+
+def _waited(pid: int) -> int:
+    """Wait for the child; return its exit code, 0 where nobody can tell."""
+    try:
+        ended = os.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return 0  # whoever started ansible-playbook ignores SIGCHLD, and so do we
+    return _SIGNALLED + os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else os.WEXITSTATUS(ended)
 
 
 def _read(pipes: Sequence[int]) -> list[str]:

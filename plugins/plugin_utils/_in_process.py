@@ -26,7 +26,7 @@ from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as core_version
 from ansible.utils.display import Display
 
-from ansible_collections.eternus.backup.plugins.plugin_utils._fork import Ended, run_in_fork
+from ansible_collections.eternus.backup.plugins.plugin_utils._fork import Ended, Unborn, run_in_fork
 from ansible_collections.eternus.backup.plugins.plugin_utils._module_json import read_result, written
 
 VARIABLE, ENVIRONMENT = "eternus_in_process", "ETERNUS_IN_PROCESS"
@@ -122,8 +122,8 @@ class InProcessAction(ActionBase):
         directory = os.fsdecode(self._loader.get_basedir())
         try:
             ended = run_in_fork(work, given=given, directory=directory, program=str(module.__file__))
-        except OSError as error:
-            display.vvv(f"{name}: no fork, {error.strerror}")
+        except Unborn as error:
+            display.vvv(f"{name}: no fork, {error}")
             return None
         return read_result(name, ended, _said(ended))
 

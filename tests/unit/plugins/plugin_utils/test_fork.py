@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.eternus.backup.plugins.plugin_utils._fork import Ended, Work, run_in_fork
+from ansible_collections.eternus.backup.plugins.plugin_utils._fork import Ended, Unborn, Work, run_in_fork
 from ansible_collections.eternus.backup.plugins.plugin_utils._module_json import read_result, written
 
 NAME = "eternus.backup.some"
@@ -151,6 +152,28 @@ def test_what_interrupts_the_wait_ends_the_child(tmp_path: Path) -> None:
         forked(work, tmp_path)
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text(encoding="utf-8")), 0)
+
+
+def test_where_no_child_can_be_made_nothing_has_been_run_and_nothing_is_left_open(tmp_path: Path) -> None:
+    def work(notes: list[dict[str, Any]]) -> None:
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 3, free + 3))
+        with pytest.raises(Unborn, match="Too many open files"):
+            forked(lambda _notes: notes.append({"ran": True}), tmp_path)
+        os.close(os.dup(0))
+        notes.append({"open": os.dup(0) == free})
+
+    assert forked(work, tmp_path).notes == ({"open": True},)
+
+
+def test_a_result_is_read_even_where_children_go_unnoticed(tmp_path: Path) -> None:
+    def work(notes: list[dict[str, Any]]) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        ended = forked(lambda _notes: print("said"), tmp_path)
+        notes.append({"code": ended.code, "out": ended.out})
+
+    assert forked(work, tmp_path).notes == ({"code": 0, "out": "said\n"},)
 
 
 def test_arguments_are_written_so_that_a_module_reads_them_as_plain_values() -> None:
