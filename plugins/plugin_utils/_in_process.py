@@ -34,6 +34,8 @@ VARIABLE, ENVIRONMENT = "eternus_in_process", "ETERNUS_IN_PROCESS"
 CATALOG = ("sqlalchemy.dialects.sqlite",)
 ARRAY = ("pywbem",)
 
+#: What only newer versions of ansible-core tell a module: from 2.17 on, from 2.21 on.
+_SETTINGS = {"_ansible_target_log_info": "TARGET_LOG_INFO", "_ansible_inject_invocation": "INJECT_INVOCATION"}
 #: What a library that is there but broken may raise as it is imported. The module then says what is wrong.
 _BROKEN = (ImportError, AttributeError, OSError, SyntaxError, TypeError, ValueError)
 
@@ -131,10 +133,9 @@ class InProcessAction(ActionBase):
         """Return what Ansible tells every module about its run."""
         settings = constants.config.get_config_value
         silent = settings("DEFAULT_NO_TARGET_SYSLOG", variables=task_vars)
-        known = hasattr(constants, "TARGET_LOG_INFO")  # from ansible-core 2.17 on
-        log = {"_ansible_target_log_info": settings("TARGET_LOG_INFO", variables=task_vars)} if known else {}
+        known = {key: name for key, name in _SETTINGS.items() if hasattr(constants, name)}
         return {
-            **log,
+            **{key: settings(name, variables=task_vars) for key, name in known.items()},
             "_ansible_check_mode": bool(self._task.check_mode),
             "_ansible_diff": bool(self._task.diff),
             "_ansible_no_log": bool(self._task.no_log or silent),
