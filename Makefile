@@ -4,6 +4,7 @@
 
 # The commands; the work is done in scripts/.
 # TARGETS="a b" make integration   runs only these targets; TESTS=tests/unit/x make units only these tests.
+# IN_PROCESS=0 make integration   runs every module as a process of its own, not in a fork of Ansible's worker.
 # SIZE=MiB ROUNDS=n make bench-tape   measures so much, so often; ST=0 leaves out the st driver, NICE=0 the priority.
 # SECONDS=n make fuzz   runs each fuzzer for so long (60). CYCLES=n SEED=n make soak   runs so many cycles (2000).
 # SEED=n make trace      draws the same rules again; SAMPLE=all, SAMPLE=9 or SAMPLE="R2.1 R2.4" chooses how many, or which.

@@ -103,8 +103,8 @@ def _command(name: str, work: Path) -> tuple[list[str], Path]:
     return [str(BIN / "ansible-playbook"), "-i", str(inventory), str(playbook)], work
 
 
-def run_target(name: str, env: dict[str, str]) -> Finished:
-    """Run one target; its output goes to build/logs/target-NAME.log."""
+def run_target(name: str, env: dict[str, str], way: str = "") -> Finished:
+    """Run one target; its output goes to build/logs/target-NAME.log, with the ``way`` behind its name."""
     LOGS.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex
     work = Path(tempfile.mkdtemp(prefix="et-"))
@@ -125,7 +125,7 @@ def run_target(name: str, env: dict[str, str]) -> Finished:
         "ANSIBLE_PIPELINING": "1",
     }
     argv, cwd = _command(name, work)
-    path = LOGS / f"target-{name}.log"
+    path = LOGS / f"target-{name}{way}.log"
     start = time.monotonic()
     with path.open("wb") as out:
         process = subprocess.Popen(

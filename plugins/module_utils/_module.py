@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.eternus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.eternus.backup.plugins.module_utils._options import (
@@ -66,7 +67,8 @@ def run(module: AnsibleModule, work: Callable[[], Result]) -> None:
         module.fail_json(msg=missing_required_lib(library), exception=traceback.format_exc())
     else:
         for warning in result.warnings:
-            module.warn(warning)
+            # In a fork of Ansible's worker a warning is told as it is, not as a part of the result.
+            module.warn(remove_values(warning, module.no_log_values))
         shown = _diff(result) if module._diff else {}
         module.exit_json(changed=result.changed, **shown, **result.values)
 

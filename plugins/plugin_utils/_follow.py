@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Optional
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.eternus.backup.plugins.module_utils._waiter import Clock, SystemClock
+from ansible_collections.eternus.backup.plugins.plugin_utils._in_process import InProcessAction
 from ansible_collections.eternus.backup.plugins.plugin_utils._moved import Moved, Track
 from ansible_collections.eternus.backup.plugins.plugin_utils._progress_view import view_of
 
@@ -33,14 +33,10 @@ WRAPPING = ("started", "finished", "ansible_job_id", "results_file", "stdout", "
 display = Display()
 
 
-class FollowedAction(ActionBase):
+class FollowedAction(InProcessAction):
     """An action plugin for a module with the option ``progress``."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = True
-    #: The module's full name, what is shown while there are no figures, and what it returns by a name that async uses.
-    module = ""
+    #: What is shown while there are no figures, and what the module returns by a name that async uses.
     doing = ""
     own: ClassVar[Mapping[str, Any]] = {}
     clock: ClassVar[Clock] = SystemClock()
@@ -55,14 +51,9 @@ class FollowedAction(ActionBase):
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         """Run the module; with ``progress``, show how far it is."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        values = task_vars or {}
-        if self._follows():
-            result.update(self._followed(values))
-        else:
-            background = bool(self._task.async_val) and not self._connection.has_native_async
-            result.update(self._execute_module(module_name=self.module, task_vars=values, wrap_async=background))
-        return result
+        if not self._follows():
+            return super().run(tmp, task_vars)
+        return self._followed(task_vars or {})
 
     def _follows(self) -> bool:
         task = self._task
@@ -131,9 +122,7 @@ class FollowedAction(ActionBase):
         args = {"host": "", "username": "", "password": "", **self.asked()}
         if "catalog_url" in self._task.args:
             args["catalog_url"] = self._task.args["catalog_url"]
-        shown = self._execute_module(
-            module_name="eternus.backup.eternus_backup_info", module_args=args, task_vars=task_vars
-        )
+        shown = self.run_module("eternus.backup.eternus_backup_info", task_vars, args)
         if shown.get("failed"):
             display.vvv(f"no progress: {shown.get('error_class', '')}")
             return ()

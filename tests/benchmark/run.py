@@ -27,7 +27,7 @@ from ansible_collections.eternus.backup.tests.benchmark.figures import Figures
 
 PACKAGE = "ansible_collections.eternus.backup.tests.benchmark"
 #: In the order in which they run; the module section_NAME has ``measure(bench)`` and ``BOUNDS``.
-SECTIONS = ("pairs", "beside", "info", "catalog", "resume", "polls", "arrays", "tape")
+SECTIONS = ("pairs", "beside", "info", "catalog", "policies", "resume", "polls", "arrays", "tape")
 
 
 @dataclass(frozen=True)

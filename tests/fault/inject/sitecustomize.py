@@ -4,7 +4,8 @@
 
 """Death by number: what a process does to the world is counted, and at one event it is killed, just before or after.
 
-Python imports this file by itself in every process that has its directory on PYTHONPATH, so in a playbook's modules;
+Python imports this file by itself in every process that has its directory on PYTHONPATH, so in a playbook's modules,
+and in ansible-playbook, in whose forks modules run;
 a fork of the nursery (tests/unit/support/nursery.py) runs it by a prelude. Environment:
 
 FAULT_LOG
@@ -202,6 +203,9 @@ class _Watch(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> Any:
         """Return its own spec with a loader that patches it afterwards; it is watched for no longer."""
+        if sys.meta_path[0] is not self:  # ansible-core, in whose forks modules run, puts its own before all others
+            sys.meta_path.remove(self)
+            sys.meta_path.insert(0, self)
         if name not in _WATCHED:
             return None
         patch = _WATCHED.pop(name)

@@ -9,7 +9,8 @@ set -u
 here=$1 inventory=$2 playbook=$3
 shift 3
 
-below() { # a process and all below it
+below() { # a process and all below it, each stopped before one asks for its children
+  kill -STOP "$1" 2> /dev/null || true
   for child in $(pgrep -P "$1"); do below "$child"; done
   echo "$1"
 }
