@@ -107,9 +107,9 @@ class InProcessAction(ActionBase):
         wanted = self._templar.template(constants.config.get_config_value("INTERPRETER_PYTHON", variables=own))
         if not isinstance(wanted, str) or not Path(wanted).is_absolute():
             return False
-        # A virtual environment is told by where its link lies, not by what the link leads to.
+        # A virtual environment is told by the directory in which its link lies, not by what the link leads to.
         here, there = Path(sys.executable), Path(wanted.strip())
-        return here == there or (here.parent == there.parent and here.resolve() == there.resolve())
+        return here.parent.resolve() == there.parent.resolve() and here.resolve() == there.resolve()
 
     def _run_here(self, name: str, args: dict[str, Any], task_vars: Mapping[str, Any]) -> Optional[dict[str, Any]]:
         """Run it in a child of this worker; None where that cannot even begin."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ INFO = "eternus.backup.eternus_info"
 WAYS = ({}, {"ETERNUS_IN_PROCESS": "0"})
 ENDS: dict[str, Callable[[Playing], None]] = {
     "its process group is killed": lambda playing: os.killpg(playing.process.pid, signal.SIGKILL),
-    "its process group is asked to end": lambda playing: os.killpg(playing.process.pid, signal.SIGTERM),
     "ansible-playbook alone is killed": lambda playing: playing.process.kill(),
 }
 #: The first request never ends, the next processes die as of the fuse and by force; then all is well.
@@ -77,6 +76,16 @@ def injected(directory: Path, text: str) -> dict[str, str]:
     return {"PYTHONPATH": f"{directory}:{TREE}"}
 
 
+def waiting(site: Site, directory: Path, way: Mapping[str, str]) -> tuple[Playing, Path]:
+    """Return a play whose module waits before its first request, and the file beside which it will say so."""
+    directory.mkdir()
+    mark = directory / "mark"
+    env = {**injected(directory / "fault", WAITING), "WAITING": str(mark), **way}
+    playing = begin(directory / "play", [{INFO: {**site.array.args(), "gather_subset": ["array"]}}], env=env)
+    until(mark.exists, playing)
+    return playing, mark
+
+
 def until(holds: Callable[[], object], playing: Playing) -> None:
     """Wait until it holds; a play that takes minutes for it is killed, and has failed."""
     deadline = time.monotonic() + 120
@@ -89,14 +98,10 @@ def until(holds: Callable[[], object], playing: Playing) -> None:
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_run_that_is_ended_leaves_what_it_leaves_of_modules(end: str, site: Site, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_leaves_what_it_leaves_of_modules(end: str, site: Site, tmp_path: Path) -> None:
     went_on = []
     for number, way in enumerate(WAYS):
-        mark = tmp_path / f"mark{number}"
-        env = {**injected(tmp_path / f"fault{number}", WAITING), "WAITING": str(mark), **way}
-        task = {INFO: {**site.array.args(), "gather_subset": ["array"]}}
-        playing = begin(tmp_path / f"play{number}", [task], env=env)
-        until(mark.exists, playing)
+        playing, mark = waiting(site, tmp_path / f"way{number}", way)
         ENDS[end](playing)
         playing.process.wait()
         Path(f"{mark}.go").touch()
@@ -104,6 +109,15 @@ def test_a_run_that_is_ended_leaves_what_it_leaves_of_modules(end: str, site: Si
         went_on.append(Path(f"{mark}.on").exists())
     here, as_module = went_on
     assert here <= as_module
+
+
+def test_a_run_that_is_asked_to_end_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    for number, way in enumerate(WAYS):
+        playing, mark = waiting(site, tmp_path / f"way{number}", way)
+        os.killpg(playing.process.pid, signal.SIGTERM)
+        playing.process.wait()
+        until(lambda playing=playing: not playing.left(), playing)
+        assert not Path(f"{mark}.on").exists()
 
 
 def test_a_task_that_is_out_of_time_and_one_that_is_killed_fail_and_the_next_goes_on(
