@@ -141,6 +141,14 @@ class Demo:
         print(f"\n{'ok' if ok else 'NOT OK'}: {sum(self.report.checks.values())} of {len(self.report.checks)} checks")
         return ok
 
+    def lives(self) -> bool:
+        """Tell whether the array still answers."""
+        try:
+            Door(self.directory / "array").counters()
+        except OSError:
+            return False
+        return True
+
     def talk(self) -> None:
         """Say how to go on with the array that is left running."""
         values = {**self.player.environment, "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections")}
@@ -246,7 +254,7 @@ def main() -> int:
         }
         (demo.directory.parent / "demo.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         ok = False
-    if os.environ.get("KEEP") == "1" and hasattr(demo, "door"):
+    if os.environ.get("KEEP") == "1" and hasattr(demo, "door") and demo.lives():
         demo.talk()
     return 0 if ok else 1
 

@@ -39,6 +39,10 @@ def main() -> int:
     """Run it, print what was found, write build/fault.json."""
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1_000_000))
     names = os.environ.get("WORKFLOWS", "").split() or list(WORKFLOWS)
+    unknown = sorted({*names} - {*WORKFLOWS})
+    if unknown:
+        print(f"No such workflow: {', '.join(unknown)}; there are {', '.join(WORKFLOWS)}.", file=sys.stderr)
+        return 2
     started = time.monotonic()
     print(f"SEED={seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="fault-") as folder:

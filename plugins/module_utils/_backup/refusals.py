@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.eternus.backup.plugins.module_utils._array.model import CopyType, Session, VolumeRef
 from ansible_collections.eternus.backup.plugins.module_utils._backup.world import World
-from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Policy
+from ansible_collections.eternus.backup.plugins.module_utils._catalog.model import Backup, Policy, TapeState
 from ansible_collections.eternus.backup.plugins.module_utils._errors import NOTHING_CHANGED, BackupError, ErrorClass
 
 
@@ -151,12 +151,26 @@ def refuse_being_restored(world: World, session: Session) -> BackupError:
 
 
 def refuse_session_limit(world: World, tv: VolumeRef, used: int, limit: int) -> BackupError:
-    """A source that carries as many sessions as it may; one is kept free for a restore (behaviour.md §3)."""
+    """A source that carries as many sessions as it may; one is kept free for a restore (behaviour.md §3).
+
+    A generation that waits for tape is kept beyond the policy's number, and its session with it.
+    """
+    waiting = sum(
+        backup.disk is not None and any(copy.state is not TapeState.WRITTEN for copy in backup.tape)
+        for backup in world.backups.get(tv, ())
+    )
+    steps = [
+        f"Write to tape what waits for it ({waiting} of its generations: tape_copy), or give that up with drop_untaped:"
+        " true."
+        if waiting
+        else "Keep fewer generations.",
+        "A suspended session is cancelled by naming its backup volume.",
+    ]
     return BackupError(
         ErrorClass.SESSION_LIMIT,
         f"{world.name(tv)} takes part in {used} copy sessions and may take part in {limit}, one of them kept free for "
         "a restore.",
-        next_step="Cancel a suspended session of it by naming its backup volume, or keep fewer generations.",
+        next_step=" ".join(steps),
         volume=world.name(tv),
         sessions=used,
         limit=limit,

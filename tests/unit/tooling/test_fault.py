@@ -20,7 +20,7 @@ from ansible_collections.eternus.backup.tests.fault.crash import Case, aftermath
 from ansible_collections.eternus.backup.tests.fault.invariants import violations
 from ansible_collections.eternus.backup.tests.fault.ledger import Ledger
 from ansible_collections.eternus.backup.tests.fault.points import Point, all_points, chosen
-from ansible_collections.eternus.backup.tests.fault.run import summary
+from ansible_collections.eternus.backup.tests.fault.run import main, summary
 from ansible_collections.eternus.backup.tests.fault.workflows import WORKFLOWS
 from ansible_collections.eternus.backup.tests.fault.world import Crash, World
 
@@ -128,3 +128,11 @@ def test_the_figures_name_what_was_not_survived() -> None:
     assert (figures["points"], figures["survived"], figures["seed"]) == (2, 1, 5)
     assert (figures["lost_generations"], figures["leaked_volumes"]) == (1, 1)
     assert figures["workflows"] == {"a": {"events": 1, "points": 2}}
+
+
+def test_a_workflow_that_is_not_there_is_refused_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORKFLOWS", "start nonesuch")
+    assert main() == 2
+    assert capsys.readouterr().err.startswith("No such workflow: nonesuch; there are start, ")

@@ -59,6 +59,19 @@ def test_sessions_in_which_the_tv_is_the_target_count_too(house: House, limit: i
         house.start("oradata")
     assert refused.value.error_class.value == "session_limit"
     assert refused.value.details["limit"] == 4
+    assert "Keep fewer generations." in refused.value.next_step
+
+
+@pytest.mark.rule("R3.8", "R5.6")
+def test_a_tv_at_its_session_limit_whose_generations_wait_for_tape_is_sent_to_tape_copy(house: House):
+    house.tv("oradata", 4, suspend=True, generations=1, media="both", tape_pool="pool")
+    house.array.limit(4)
+    for _cycle in range(3):
+        house.cycle("oradata")
+    with pytest.raises(BackupError) as refused:
+        house.start("oradata")
+    assert refused.value.error_class.value == "session_limit"
+    assert "(3 of its generations: tape_copy)" in refused.value.next_step
 
 
 @pytest.mark.rule("R6.4c")
