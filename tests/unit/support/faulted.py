@@ -58,7 +58,7 @@ from ansible_collections.eternus.backup.plugins.module_utils._waiter import Syst
 _ahead = [0.0]
 _now, _real = SystemClock.now, time.sleep
 def _sleep(clock, seconds):
-    passed = min(seconds, 0.01)
+    passed = min(seconds, max(0.01, seconds / 20))  # pauses follow the progress: arrays must have time to make some
     _real(passed)
     _ahead[0] += seconds - passed
 SystemClock.now = lambda clock: _now(clock) + timedelta(seconds=SHIFT + _ahead[0])

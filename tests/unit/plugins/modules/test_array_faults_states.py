@@ -32,7 +32,7 @@ from ansible_collections.eternus.backup.tests.unit.support.faulted import (
 )
 from ansible_collections.eternus.backup.tests.unit.support.simulated import MIB
 
-SLOW = MIB  # bytes a second: a copy lasts for a number of looks
+SLOW = 2 * MIB  # bytes a second: a copy lasts for a number of looks
 ALL = os.environ.get("ARRAY_FAULTS") == "all"
 OTHERS = ["resume", "backup_suspend", "backup_snapshot", "backup_group", "remote_start"] if ALL else []
 NAMED = {True: "named_in_the_task", **({False: "not_named"} if ALL else {})}
