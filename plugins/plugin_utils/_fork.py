@@ -96,7 +96,7 @@ def _waited(pid: int) -> int:
 
 def _read(pipes: Sequence[int]) -> list[str]:
     """Read all of them to their ends, side by side."""
-    parts: list[list[bytes]] = [[] for _ in pipes]
+    parts: list[list[bytes]] = [[] for _pipe in pipes]
     with selectors.DefaultSelector() as waiting:
         for number, pipe in enumerate(pipes):
             waiting.register(pipe, selectors.EVENT_READ, number)
