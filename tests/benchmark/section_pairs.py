@@ -70,7 +70,8 @@ def measure(bench: Bench) -> None:
     for volumes in VOLUMES[:1] if bench.small else VOLUMES:
         for way, lists in WAYS.items():
             cells = list(_cells(volumes, lists))
-            with estate(bench.directory / f"{volumes}{way}", {"knobs": {"list_support": lists}}) as place:
+            knobs = {"list_support": lists, "max_sessions_device": 10_000}  # suspended pairs keep their sessions
+            with estate(bench.directory / f"{volumes}{way}", {"knobs": knobs}) as place:
                 names = _provided(place, volumes, cells)
                 for cell in cells:
                     _measure(bench, place, f"vol{volumes}", way, cell, list(islice(names, cell.pairs)))
